@@ -1,0 +1,250 @@
+"""What a lock provider must do: six verbs, their receipts, and errors that say what to do next.
+
+A driver is a module under ``providers/`` that exports one :class:`ProviderSpec`. It knows only this module and
+the domain. Everything a driver raises on purpose is a :class:`ProviderError`; its *remedy* is all the core reads.
+A failed read is never an empty list: ``list_codes`` returns ``[]`` only when the lock app said so.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import httpx
+
+from lockbridge.domain.code import CodeSpec
+from lockbridge.domain.ids import CodeRef, LockRef
+from lockbridge.domain.lock import Capabilities
+from lockbridge.domain.seen import CodeState, Kind, Receipt, Remedy, SeenCode, Trouble, Written
+
+__all__ = [
+    "AccountRefused",
+    "CodeGone",
+    "CodeState",
+    "Connection",
+    "FormField",
+    "FoundLock",
+    "Kind",
+    "LockFull",
+    "LockNotFound",
+    "LockOffline",
+    "LockStatus",
+    "NameRefused",
+    "NameTaken",
+    "OutcomeUnknown",
+    "PinRefused",
+    "PinTaken",
+    "Provider",
+    "ProviderError",
+    "ProviderSpec",
+    "RateLimited",
+    "Receipt",
+    "Rejected",
+    "Remedy",
+    "SeenCode",
+    "Trouble",
+    "Unreachable",
+    "WindowRefused",
+    "Written",
+]
+
+
+class ProviderError(Exception):
+    """Anything a driver raises on purpose. The message is for people and never holds digits or credentials."""
+
+    remedy: Remedy = Remedy.WAIT
+    kind: Kind = Kind.UNREACHABLE
+    retry_after: timedelta | None = None
+
+    @property
+    def trouble(self) -> Trouble:
+        """The same as a value: what the domain reads."""
+        return Trouble(self.kind, self.remedy, str(self), self.retry_after)
+
+
+class Unreachable(ProviderError):
+    """The lock app did not answer a read, or refused before doing anything (outage, 5xx, maintenance)."""
+
+    kind = Kind.UNREACHABLE
+
+
+class RateLimited(ProviderError):
+    """The lock app asks for fewer calls. ``retry_after`` is how long to stay away (its own figure, else 60 s)."""
+
+    kind = Kind.RATE_LIMITED
+
+    def __init__(self, message: str, retry_after: timedelta = timedelta(seconds=60)) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class LockOffline(ProviderError):
+    """The lock app answers, but this lock cannot be reached now; nothing was done."""
+
+    kind = Kind.LOCK_OFFLINE
+
+
+class OutcomeUnknown(ProviderError):
+    """A write was sent and its answer was lost (timeout, dropped connection, 502, 504): it may have been done."""
+
+    remedy = Remedy.LOOK
+    kind = Kind.OUTCOME_UNKNOWN
+
+
+class CodeGone(ProviderError):
+    """The lock app says it has no such code. Vendors lie about this: look before believing it."""
+
+    remedy = Remedy.LOOK
+    kind = Kind.CODE_GONE
+
+
+class PinRefused(ProviderError):
+    """The lock's rules refuse these digits."""
+
+    remedy = Remedy.REPLAN
+    kind = Kind.PIN_REFUSED
+
+
+class PinTaken(ProviderError):
+    """Another code on the lock has these digits."""
+
+    remedy = Remedy.REPLAN
+    kind = Kind.PIN_TAKEN
+
+
+class NameTaken(ProviderError):
+    """Another code on the lock has this name."""
+
+    remedy = Remedy.REPLAN
+    kind = Kind.NAME_TAKEN
+
+
+class NameRefused(ProviderError):
+    """The lock app does not take this name (too long, characters)."""
+
+    remedy = Remedy.REPLAN
+    kind = Kind.NAME_REFUSED
+
+
+class WindowRefused(ProviderError):
+    """The lock app does not take this window (too long, not aligned, in the past)."""
+
+    remedy = Remedy.REPLAN
+    kind = Kind.WINDOW_REFUSED
+
+
+class Rejected(ProviderError):
+    """The lock app said no without a reason (R14, R21): counts as one of the attempts."""
+
+    remedy = Remedy.REPLAN
+    kind = Kind.REJECTED
+
+
+class LockFull(ProviderError):
+    """The lock holds as many codes as it can (R26)."""
+
+    remedy = Remedy.ASK
+    kind = Kind.LOCK_FULL
+
+
+class AccountRefused(ProviderError):
+    """Disconnected, credentials refused, subscription missing: no more calls until the host reconnected."""
+
+    remedy = Remedy.ASK
+    kind = Kind.ACCOUNT_REFUSED
+
+
+class LockNotFound(ProviderError):
+    """The account no longer has this lock."""
+
+    remedy = Remedy.ASK
+    kind = Kind.LOCK_NOT_FOUND
+
+
+@dataclass(frozen=True, slots=True)
+class LockStatus:
+    """How a lock is: reachable, its battery (0–1, None unknown), what the vendor says of it."""
+
+    online: bool
+    battery: float | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLock:
+    """One lock as ``list_locks`` tells it."""
+
+    ref: LockRef
+    name: str
+    capabilities: Capabilities
+    status: LockStatus
+    zone: str | None = None
+    """IANA zone where the vendor knows it."""
+
+
+class Provider(Protocol):
+    """One connected lock-app account. Every method raises :class:`ProviderError` and nothing else."""
+
+    async def list_locks(self) -> Sequence[FoundLock]:
+        """All locks of the account."""
+        ...
+
+    async def list_codes(self, lock: LockRef) -> Sequence[SeenCode]:
+        """Everything the lock holds, strangers' codes too. ``[]`` only when the lock app said so."""
+        ...
+
+    async def set_code(self, lock: LockRef, spec: CodeSpec) -> Written:
+        """Make a code. Raises OutcomeUnknown when it was sent and the answer lost."""
+        ...
+
+    async def update_code(self, lock: LockRef, ref: CodeRef, spec: CodeSpec) -> Written:
+        """Change a code in place, as far as ``capabilities.updates`` allows."""
+        ...
+
+    async def remove_code(self, lock: LockRef, ref: CodeRef) -> Receipt:
+        """Take a code off the lock. Raises CodeGone when the lock app has no such code."""
+        ...
+
+    async def check_lock(self, lock: LockRef) -> LockStatus:
+        """Whether the lock can be reached, and its battery."""
+        ...
+
+    async def open_door(self, lock: LockRef) -> Receipt:
+        """Open the door now, where ``capabilities.can_open``; raises Rejected elsewhere."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One field of the form with which a host connects the lock app."""
+
+    name: str
+    label: str
+    secret: bool = False
+    help: str = ""
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a driver is given: the host's answers to its form, and the outside world."""
+
+    account: str
+    """A name for logs, without secrets."""
+    settings: Mapping[str, str]
+    http: httpx.AsyncClient
+    now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSpec:
+    """What a provider module exports as ``PROVIDER``."""
+
+    key: str
+    title: str
+    fields: tuple[FormField, ...]
+    connect: Callable[[Connection], Provider]
+    max_parallel: int = 8
+    """How many calls to one account may be under way at once."""
+    maturity: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)

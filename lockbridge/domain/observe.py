@@ -1,0 +1,103 @@
+"""Recognising our own codes in what a lock app lists (architecture, law 5 and 6).
+
+A code is ours when the lock app calls it by the reference it gave us, or – where it gave none, or its answer was
+lost – when it bears the name and digits we asked for. Everything else is a stranger's: it takes up room and digits
+and is never touched.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockbridge.domain.code import CodeSpec
+from lockbridge.domain.ids import CodeRef, PlacementId
+from lockbridge.domain.lock import Capabilities, Readback
+from lockbridge.domain.placement import Placement, spec_for
+from lockbridge.domain.seen import CodeState, SeenCode
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A successful look: which listed code is which placement's, and which are strangers'."""
+
+    ours: dict[PlacementId, SeenCode]
+    replaced: dict[PlacementId, SeenCode]
+    """Codes of ours that another code of the same placement is taking the place of."""
+    strangers: tuple[SeenCode, ...]
+
+    @property
+    def count(self) -> int:
+        """How many codes the lock holds, ours or not."""
+        return len(self.ours) + len(self.replaced) + len(self.strangers)
+
+
+def observe(placements: Sequence[Placement], seen: Iterable[SeenCode]) -> Observation:
+    """Pair each listed code with the placement it belongs to."""
+    left = {code.ref: code for code in seen}
+    ours: dict[PlacementId, SeenCode] = {}
+    replaced: dict[PlacementId, SeenCode] = {}
+    for placement in placements:
+        if placement.ref is not None and placement.ref in left:
+            ours[placement.id] = left.pop(placement.ref)
+        if placement.replaces is not None and placement.replaces in left:
+            replaced[placement.id] = left.pop(placement.replaces)
+    for placement in placements:
+        ref = None if placement.id in ours else _recognised(placement, left.values())
+        if ref is not None:
+            ours[placement.id] = left.pop(ref)
+    return Observation(ours, replaced, tuple(left.values()))
+
+
+def _recognised(placement: Placement, codes: Iterable[SeenCode]) -> CodeRef | None:
+    asked = placement.asked
+    if asked is None or (placement.ref is not None and placement.intent is None):
+        return None
+    return next((code.ref for code in codes if _bears(code, asked)), None)
+
+
+def _bears(code: SeenCode, asked: CodeSpec) -> bool:
+    """Same digits and same name, as far as both can be read – and at least one of the two can."""
+    pins = None if code.pin is None or asked.pin is None else code.pin == asked.pin
+    names = None if code.name is None or not asked.name else code.name == asked.name
+    return (pins, names) != (None, None) and pins is not False and names is not False
+
+
+def from_memory(placements: Sequence[Placement], now: datetime) -> Observation:
+    """What a lock that cannot be asked (algorithmic codes) is taken to hold: what we were given and is not over."""
+    ours = {
+        placement.id: SeenCode(
+            ref=placement.ref,
+            pin=placement.pin,
+            name=placement.asked.name,
+            window=placement.asked.window,
+        )
+        for placement in placements
+        if placement.ref is not None
+        and placement.asked is not None
+        and not (placement.asked.window is not None and placement.asked.window.over(now))
+    }
+    return Observation(ours, {}, ())
+
+
+def differences(placement: Placement, code: SeenCode, capabilities: Capabilities) -> frozenset[str]:
+    """Which of ``pin``, ``name`` and ``window`` the lock holds otherwise than wanted, as far as it can be read."""
+    spec = spec_for(placement, capabilities)
+    found = set()
+    if not capabilities.chooses_pin and _pin_differs(placement, code, capabilities):
+        found.add("pin")
+    if capabilities.keeps_names and code.name is not None and code.name != spec.name:
+        found.add("name")
+    if capabilities.keeps_windows and code.window != spec.window:
+        found.add("window")
+    return frozenset(found)
+
+
+def _pin_differs(placement: Placement, code: SeenCode, capabilities: Capabilities) -> bool:
+    if capabilities.readback is Readback.FULL and code.pin is not None:
+        return code.pin != placement.pin
+    return placement.asked is not None and placement.asked.pin != placement.pin
+
+
+def settled(code: SeenCode) -> bool:
+    """Whether the lock app says the lock holds this code."""
+    return code.state is CodeState.SET and code.trouble is None

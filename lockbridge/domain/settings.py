@@ -1,0 +1,35 @@
+"""What a host may decide about codes: the product's defaults, the host's, the property's – the nearest one wins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from typing import Any
+
+from lockbridge.domain.pins import PinMode
+from lockbridge.domain.stay import Buffers
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSettings:
+    """How codes are made for a property (R5, R6, R9, R16, R24, R25). Minutes are whole minutes."""
+
+    pin_mode: PinMode = PinMode.PHONE
+    pin_length: int = 4
+    buffer_before_minutes: int = 0
+    buffer_after_minutes: int = 0
+    backups: bool = True
+    phone_wait_minutes: int = 5
+    final_check_includes_buffer: bool = True
+
+    @property
+    def buffers(self) -> Buffers:
+        """How much longer than the stay the code opens."""
+        return Buffers(timedelta(minutes=self.buffer_before_minutes), timedelta(minutes=self.buffer_after_minutes))
+
+    def with_overrides(self, chosen: Mapping[str, Any]) -> "CodeSettings":
+        """The same with the given settings replaced; names it does not know are ignored, None means "as before"."""
+        known = {field.name for field in fields(self)}
+        wanted = {name: value for name, value in chosen.items() if name in known and value is not None}
+        if "pin_mode" in wanted:
+            wanted["pin_mode"] = PinMode(wanted["pin_mode"])
+        return replace(self, **wanted)

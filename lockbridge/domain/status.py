@@ -1,0 +1,50 @@
+"""What a host is shown for a code on a lock (R39): one word, the reason, and what happens next."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from lockbridge.domain.placement import Phase, Placement, PlacementState
+
+
+class Status(StrEnum):
+    """The words of the Property Access list."""
+
+    PENDING = "pending"
+    SCHEDULED = "scheduled"
+    SET = "set"
+    FAILED = "failed"
+    BACKUP_GIVEN = "backup given"
+    REMOVING = "removing"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A status with its reason and the next step, in words for a host."""
+
+    status: Status
+    reason: str = ""
+    next_at: datetime | None = None
+    """When something happens next, where that is known (UTC)."""
+
+
+def shown(placement: Placement, now: datetime, *, backup_given: bool = False) -> Shown:
+    """The status of one placement at ``now`` (R39).
+
+    ``scheduled`` means confirmed on the lock before its window opens, ``set`` from then on.
+    """
+    if placement.state is PlacementState.REMOVED:
+        return Shown(Status.REMOVED)
+    if placement.phase(now) is Phase.OVER:
+        return Shown(Status.REMOVING, placement.detail or "", placement.hold_until)
+    if placement.confirmed:
+        status = Status.SET if placement.window.starts <= now else Status.SCHEDULED
+        return Shown(status, next_at=placement.remove_at)
+    if backup_given:
+        return Shown(Status.BACKUP_GIVEN, placement.detail or "", placement.hold_until)
+    if placement.state in (PlacementState.FAILED, PlacementState.NO_ROOM):
+        return Shown(Status.FAILED, placement.detail or "", placement.hold_until)
+    return Shown(
+        Status.PENDING, placement.detail or "", max(placement.push_at, placement.hold_until or placement.push_at)
+    )

@@ -1,0 +1,1 @@
+"""How words reach people: texts from templates, and channels that carry them."""

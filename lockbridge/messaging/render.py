@@ -1,0 +1,165 @@
+"""Texts from templates. The templates are ours; hosts write plain text with short codes, never template code."""
+
+import html
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, Template, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from lockbridge.domain.messages import (
+    DateStyle,
+    DoorCode,
+    GuestMessage,
+    HostAlarm,
+    StayFacts,
+    fill,
+    short_code_values,
+)
+
+FALLBACK_LANGUAGE = "en"
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,4})?")
+_TURNS_TEXT_AROUND = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A message ready to send: a subject of one line, plain text, and HTML where there is some."""
+
+    subject: str
+    text: str
+    html: str | None = None
+
+
+def clean(text: str) -> str:
+    """The text without control characters (line breaks stay) and without marks that turn the writing direction."""
+    return "".join(char for char in text if char == "\n" or _is_plain(char))
+
+
+def _is_plain(char: str) -> bool:
+    return unicodedata.category(char) not in {"Cc", "Cs"} and char not in _TURNS_TEXT_AROUND
+
+
+def one_line(text: str) -> str:
+    """The text on one line, for subjects and for names inside a text."""
+    return clean(" ".join(text.split()))
+
+
+def breaks(text: str) -> Markup:
+    """A value for HTML: escaped (unless it is markup already), its lines kept apart."""
+    return Markup("<br>\n").join(text.splitlines())
+
+
+class Renderer:
+    """Renders the templates of one directory (its layout is told in ``templates/README.md``), each compiled once."""
+
+    def __init__(self, templates: Path) -> None:
+        self._root = templates
+        self._env = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(templates),
+            autoescape=lambda name: bool(name and name.endswith(".html")),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._env.filters["breaks"] = breaks
+        self._alarms: dict[HostAlarm, tuple[Template, Template]] = {}
+        self._dates: dict[str, DateStyle] = {}
+
+    def render_guest(self, kind: GuestMessage, language: str, facts: StayFacts) -> Text:
+        """The message in the guest's language, else in English. Values are escaped for each of its parts."""
+        spoken = self._spoken(language)
+        values = short_code_values(_cleaned(facts), self._date_style(spoken))
+        subject, text, body = (
+            self._env.get_template(f"guest/{spoken}/{kind}/{part}").render(values)
+            for part in ("subject.txt", "body.txt", "body.html")
+        )
+        return Text(one_line(subject), text.rstrip() + "\n", body)
+
+    def render_written(self, subject: str, body: str, language: str, facts: StayFacts) -> Text:
+        """A message that a host wrote: plain text with short codes, shown as written.
+
+        Raises UnknownShortCode.
+        """
+        known, dates = _cleaned(facts), self._date_style(self._spoken(language))
+        marked_up = fill(html.escape(clean(body)), known, html.escape, dates=dates)
+        page = self._env.get_template("guest/written.html").render(body=breaks(Markup(marked_up)))  # noqa: S704 - escaped
+        return Text(one_line(fill(subject, known, dates=dates)), fill(clean(body), known, dates=dates), page)
+
+    def render_host(self, alarm: HostAlarm, context: Mapping[str, object]) -> Text:
+        """The e-mail to the host; ``context`` holds at least :meth:`variables`. Instants are written as they are given.
+
+        Raises jinja2.UndefinedError when a variable is missing.
+        """
+        subject, body = self._alarm(alarm)
+        values = {name: _shown(value) for name, value in ({"arrivals": ()} | dict(context)).items()}
+        return Text(one_line(subject.render(values)), body.render(values).rstrip() + "\n")
+
+    def variables(self, alarm: HostAlarm) -> frozenset[str]:
+        """What the context of an alarm must hold (``arrivals``, a list, may always be left out)."""
+        parsed = self._env.parse(self._source(alarm))
+        return frozenset(meta.find_undeclared_variables(parsed)) - {"arrivals"}
+
+    def _spoken(self, language: str) -> str:
+        wanted = (language, language.partition("-")[0])
+        return next((known for known in wanted if self._has(known)), FALLBACK_LANGUAGE)
+
+    def _has(self, language: str) -> bool:
+        return bool(_LANGUAGE.fullmatch(language)) and (self._root / "guest" / language).is_dir()
+
+    def _date_style(self, language: str) -> DateStyle:
+        if language not in self._dates:
+            words = tomllib.loads((self._root / "guest" / language / "words.toml").read_text(encoding="utf-8"))
+            self._dates[language] = DateStyle(**{name: _frozen(value) for name, value in words.items()})
+        return self._dates[language]
+
+    def _source(self, alarm: HostAlarm) -> str:
+        return (self._root / "email" / "host" / f"{alarm}.txt").read_text(encoding="utf-8")
+
+    def _alarm(self, alarm: HostAlarm) -> tuple[Template, Template]:
+        if alarm not in self._alarms:
+            subject, _, body = self._source(alarm).partition("\n")
+            self._alarms[alarm] = (self._env.from_string(subject), self._env.from_string(body.lstrip("\n")))
+        return self._alarms[alarm]
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _cleaned(facts: StayFacts) -> StayFacts:
+    return replace(
+        facts,
+        guest_name=one_line(facts.guest_name),
+        guest_first_name=one_line(facts.guest_first_name),
+        property_name=one_line(facts.property_name),
+        doors=tuple(_cleaned_door(door) for door in facts.doors),
+        staff=tuple(_cleaned_door(door) for door in facts.staff),
+    )
+
+
+def _cleaned_door(door: DoorCode) -> DoorCode:
+    return replace(door, lock_name=one_line(door.lock_name))
+
+
+def _shown(value: object) -> object:
+    """A value as an alarm shows it: strings on one line, instants with their zone, the inside of lists likewise."""
+    match value:
+        case str():
+            return one_line(value)
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M %Z}".strip()
+        case Mapping():
+            return {key: _shown(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_shown(inner) for inner in value]
+        case _:
+            return value

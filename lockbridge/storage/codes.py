@@ -1,0 +1,403 @@
+"""Questions about codes and their placements: what was decided, what is planned on a lock, who was told."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, text, update
+
+from lockbridge.domain.backup import Backup
+from lockbridge.domain.code import CodeKind, Pin, Window
+from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId, StayId
+from lockbridge.domain.placement import Placement, PlacementState
+from lockbridge.storage.rows import index_pin, open_pin, progress_values, seal_pin, to_placement, wish_values
+from lockbridge.storage.tables import CODE, LOCK, PLACEMENT, STAY
+from lockbridge.storage.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """A code as it is stored, with why it is as it is."""
+
+    id: CodeId
+    host: HostId
+    kind: CodeKind
+    stay: StayId | None
+    lock: LockId | None
+    pin: Pin | None
+    pin_reason: str
+    pin_detail: str
+    name: str
+    name_reason: str
+    name_detail: str
+    opens_at: datetime
+    closes_at: datetime | None
+    given_to: StayId | None
+    given_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A placement with what storage knows beside the rules' view of it."""
+
+    placement: Placement
+    host: HostId
+    told_index: bytes | None
+    pin_index: bytes | None
+
+    @property
+    def told(self) -> bool:
+        """Whether a text with digits for this lock has been sent."""
+        return self.told_index is not None
+
+    @property
+    def told_another(self) -> bool:
+        """Whether the guest was told other digits than those that work now (R36)."""
+        return self.told_index is not None and self.told_index != self.pin_index
+
+
+@dataclass(frozen=True, slots=True)
+class OnLock:
+    """What booking must know of a live placement to keep digits and names apart."""
+
+    lock: LockId
+    code: CodeId
+    pin_index: bytes | None
+    name: str
+    window: Window
+
+
+def reserve_ids(connection: Connection, count: int) -> list[CodeId]:
+    """Numbers for new codes, so that codes and placements can be written in two batches."""
+    if not count:
+        return []
+    if connection.dialect.name == "postgresql":
+        sequence = text("SELECT nextval(pg_get_serial_sequence('code', 'id')) FROM generate_series(1, :count)")
+        return [CodeId(row[0]) for row in connection.execute(sequence, {"count": count})]
+    first = (connection.execute(select(func.max(CODE.c.id))).scalar_one() or 0) + 1
+    return [CodeId(number) for number in range(first, first + count)]
+
+
+def to_code(row: Row[Any], vault: Vault) -> CodeRow:
+    """A row of ``code`` as a value."""
+    return CodeRow(
+        CodeId(row.id),
+        HostId(row.host_id),
+        CodeKind(row.kind),
+        row.stay_id and StayId(row.stay_id),
+        row.lock_id and LockId(row.lock_id),
+        open_pin(vault, row.pin_sealed),
+        row.pin_reason,
+        row.pin_detail,
+        row.name,
+        row.name_reason,
+        row.name_detail,
+        row.opens_at,
+        row.closes_at,
+        row.given_to and StayId(row.given_to),
+        row.given_at,
+        row.ended_at,
+    )
+
+
+def by_ids(connection: Connection, vault: Vault, codes: Collection[CodeId]) -> dict[CodeId, CodeRow]:
+    """These codes, by id."""
+    return {CodeId(row.id): to_code(row, vault) for row in connection.execute(select(CODE).where(CODE.c.id.in_(codes)))}
+
+
+def insert_codes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store new codes, their numbers given."""
+    if rows:
+        connection.execute(insert(CODE), [dict(row) for row in rows])
+
+
+_CHANGE = (
+    update(CODE)
+    .where(CODE.c.id == bindparam("_id"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "stay_id",
+                "pin_sealed",
+                "pin_reason",
+                "pin_detail",
+                "name",
+                "name_reason",
+                "name_detail",
+                "opens_at",
+                "closes_at",
+            )
+        }
+    )
+)
+
+
+def change_codes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what was decided about codes anew: ``_id`` and every column of the decision."""
+    if rows:
+        connection.execute(_CHANGE, [dict(row) for row in rows])
+
+
+def _live() -> Select[Any]:
+    return select(PLACEMENT).where(PLACEMENT.c.live_at.is_not(None))
+
+
+def placements_of(connection: Connection, vault: Vault, codes: Collection[CodeId]) -> dict[CodeId, list[Placed]]:
+    """The live placements of these codes."""
+    found: dict[CodeId, list[Placed]] = defaultdict(list)
+    for row in connection.execute(_live().where(PLACEMENT.c.code_id.in_(codes)).order_by(PLACEMENT.c.id)):
+        found[CodeId(row.code_id)].append(_placed(row, vault))
+    return found
+
+
+def all_placements_of(connection: Connection, vault: Vault, host: HostId, codes: Collection[CodeId]) -> list[Placed]:
+    """Every placement of these codes, removed ones too, for people."""
+    mine = select(PLACEMENT).where(PLACEMENT.c.host_id == host, PLACEMENT.c.code_id.in_(codes))
+    return [_placed(row, vault) for row in connection.execute(mine.order_by(PLACEMENT.c.id))]
+
+
+def placements_by_id(connection: Connection, vault: Vault, ids: Collection[PlacementId]) -> list[Placed]:
+    """These placements."""
+    found = connection.execute(select(PLACEMENT).where(PLACEMENT.c.id.in_(ids)).order_by(PLACEMENT.c.id))
+    return [_placed(row, vault) for row in found]
+
+
+def _placed(row: Row[Any], vault: Vault) -> Placed:
+    return Placed(to_placement(row, vault), HostId(row.host_id), row.told_index, row.pin_index)
+
+
+def on_locks(connection: Connection, locks: Collection[LockId]) -> list[OnLock]:
+    """Which digits (by index) and names are planned on these locks, and in which windows."""
+    columns = (PLACEMENT.c.lock_id, PLACEMENT.c.code_id, PLACEMENT.c.pin_index, PLACEMENT.c.name)
+    live = select(*columns, PLACEMENT.c.opens_at, PLACEMENT.c.closes_at).where(
+        PLACEMENT.c.lock_id.in_(locks), PLACEMENT.c.live_at.is_not(None)
+    )
+    return [
+        OnLock(LockId(row.lock_id), CodeId(row.code_id), row.pin_index, row.name, Window(row.opens_at, row.closes_at))
+        for row in connection.execute(live)
+    ]
+
+
+def pins_on_lock(connection: Connection, vault: Vault, lock: LockId) -> list[Pin]:
+    """The digits planned on a lock, opened: only for rules that compare parts of them (R13, first four digits)."""
+    live = select(PLACEMENT.c.pin_sealed).where(PLACEMENT.c.lock_id == lock, PLACEMENT.c.live_at.is_not(None))
+    opened = (open_pin(vault, row.pin_sealed) for row in connection.execute(live))
+    return [pin for pin in opened if pin is not None]
+
+
+def guard_locks(connection: Connection, locks: Collection[LockId]) -> None:
+    """Keep other processes from choosing digits for these locks until this transaction ends."""
+    connection.execute(select(LOCK.c.id).where(LOCK.c.id.in_(locks)).order_by(LOCK.c.id).with_for_update()).all()
+
+
+_WISH = (
+    "pin_sealed",
+    "pin_index",
+    "name",
+    "opens_at",
+    "closes_at",
+    "push_at",
+    "remove_at",
+    "ended",
+    "watch_at",
+    "live_at",
+    "state",
+    "hold_until",
+)
+_REWISH = (
+    update(PLACEMENT)
+    .where(PLACEMENT.c.id == bindparam("_id"))
+    .values({name: bindparam(name) for name in _WISH} | {"wish": PLACEMENT.c.wish + 1})
+)
+
+
+def rewish(connection: Connection, vault: Vault, host: HostId, placements: Sequence[Placement]) -> None:
+    """Write new wishes for placements. A pass over the lock that is under way will not confirm the old wish."""
+    rows = [
+        {
+            "_id": placement.id,
+            "state": placement.state.value,
+            "hold_until": placement.hold_until,
+            **wish_values(placement, vault, host),
+        }
+        for placement in placements
+    ]
+    if rows:
+        connection.execute(_REWISH, rows)
+
+
+def insert_placements(connection: Connection, vault: Vault, host: HostId, placements: Sequence[Placement]) -> None:
+    """Store new placements; their ids are given by the database."""
+    rows = [
+        {
+            "host_id": host,
+            "code_id": placement.code,
+            "lock_id": placement.lock,
+            "kind": placement.kind.value,
+            "made_at": placement.made_at,
+            **wish_values(placement, vault, host),
+            **progress_values(placement, vault),
+        }
+        for placement in placements
+    ]
+    if rows:
+        connection.execute(insert(PLACEMENT), rows)
+
+
+def replace_pin(connection: Connection, vault: Vault, host: HostId, placement: Placement, pin: Pin) -> None:
+    """Give one placement other digits, to be tried at once (R11)."""
+    values = {
+        "pin_sealed": seal_pin(vault, pin),
+        "pin_index": index_pin(vault, pin, host),
+        "hold_until": placement.hold_until,
+        "state": placement.state.value,
+        "wish": PLACEMENT.c.wish + 1,
+    }
+    connection.execute(update(PLACEMENT).where(PLACEMENT.c.id == placement.id).values(**values))
+
+
+def backups_on(connection: Connection, vault: Vault, lock: LockId) -> list[Backup]:
+    """The backup codes of a lock that are not over, given ones too."""
+    live = (
+        select(PLACEMENT, CODE.c.given_to, CODE.c.given_at)
+        .join(CODE, CODE.c.id == PLACEMENT.c.code_id)
+        .where(CODE.c.lock_id == lock, PLACEMENT.c.live_at.is_not(None), PLACEMENT.c.ended.is_(None))
+        .order_by(PLACEMENT.c.id)
+    )
+    return [
+        Backup(CodeId(row.code_id), to_placement(row, vault), row.given_to and StayId(row.given_to), row.given_at)
+        for row in connection.execute(live)
+    ]
+
+
+def give_backup(connection: Connection, code: CodeId, stay: StayId, closes_at: datetime, now: datetime) -> bool:
+    """Mark a backup as a stay's (R25). False when another stay got it in the meantime."""
+    mine = update(CODE).where(CODE.c.id == code, CODE.c.given_to.is_(None))
+    return connection.execute(mine.values(given_to=stay, given_at=now, closes_at=closes_at)).rowcount == 1
+
+
+def backups_given_to(connection: Connection, vault: Vault, stays: Collection[StayId]) -> dict[StayId, list[Placed]]:
+    """The live backups that were given to these stays."""
+    given = (
+        select(PLACEMENT, CODE.c.given_to)
+        .join(CODE, CODE.c.id == PLACEMENT.c.code_id)
+        .where(CODE.c.given_to.in_(stays), PLACEMENT.c.live_at.is_not(None))
+    )
+    found: dict[StayId, list[Placed]] = defaultdict(list)
+    for row in connection.execute(given):
+        found[StayId(row.given_to)].append(_placed(row, vault))
+    return found
+
+
+def due_watches(connection: Connection, vault: Vault, now: datetime, limit: int) -> list[Placed]:
+    """The arrivals to be looked at now (R24, R43)."""
+    due = (
+        select(PLACEMENT).where(PLACEMENT.c.watch_at <= now).order_by(PLACEMENT.c.watch_at, PLACEMENT.c.id).limit(limit)
+    )
+    return [_placed(row, vault) for row in connection.execute(due)]
+
+
+def next_watch_at(connection: Connection) -> datetime | None:
+    """When the next arrival is to be looked at."""
+    soonest: datetime | None = connection.execute(select(func.min(PLACEMENT.c.watch_at))).scalar_one()
+    return soonest
+
+
+_SET_WATCH = update(PLACEMENT).where(PLACEMENT.c.id == bindparam("_id")).values(watch_at=bindparam("watch_at"))
+
+
+def set_watches(connection: Connection, watches: Mapping[PlacementId, datetime | None]) -> None:
+    """When these arrivals are looked at next."""
+    if watches:
+        connection.execute(_SET_WATCH, [{"_id": key, "watch_at": at} for key, at in watches.items()])
+
+
+def unset_before(
+    connection: Connection, vault: Vault, until: datetime, now: datetime, after: tuple[datetime, int], limit: int
+) -> list[Placed]:
+    """Live codes that open by ``until``, are due and not confirmed (R23), in pages by (opens, id) after ``after``."""
+    live_at, key = after
+    page = (
+        select(PLACEMENT)
+        .where(
+            PLACEMENT.c.live_at <= until,
+            or_(PLACEMENT.c.live_at > live_at, (PLACEMENT.c.live_at == live_at) & (PLACEMENT.c.id > key)),
+            PLACEMENT.c.state != PlacementState.SET,
+            PLACEMENT.c.push_at <= now,
+        )
+        .order_by(PLACEMENT.c.live_at, PLACEMENT.c.id)
+        .limit(limit)
+    )
+    return [_placed(row, vault) for row in connection.execute(page)]
+
+
+def stays_of_codes(connection: Connection, codes: Collection[CodeId]) -> dict[CodeId, StayId]:
+    """Whose stays' codes these are; a given backup counts as the stay's."""
+    found = connection.execute(select(CODE.c.id, CODE.c.stay_id, CODE.c.given_to).where(CODE.c.id.in_(codes)))
+    return {CodeId(row.id): StayId(row.given_to or row.stay_id) for row in found if row.given_to or row.stay_id}
+
+
+_TELL = (
+    update(PLACEMENT)
+    .where(PLACEMENT.c.id == bindparam("_id"))
+    .values(told_index=bindparam("told_index"), told_at=bindparam("told_at"))
+)
+
+
+def note_told(connection: Connection, told: Mapping[PlacementId, bytes], now: datetime) -> None:
+    """The guest knows these placements' digits (by index): the text that was sent contained them."""
+    if told:
+        connection.execute(_TELL, [{"_id": key, "told_index": index, "told_at": now} for key, index in told.items()])
+
+
+def told_otherwise(connection: Connection, vault: Vault, placements: Collection[PlacementId]) -> list[Placed]:
+    """Of these placements, the confirmed ones whose guest was told other digits (R36)."""
+    wrong = _live().where(
+        PLACEMENT.c.id.in_(placements),
+        PLACEMENT.c.told_index.is_not(None),
+        PLACEMENT.c.told_index != PLACEMENT.c.pin_index,
+        PLACEMENT.c.state == PlacementState.SET,
+    )
+    return [_placed(row, vault) for row in connection.execute(wrong)]
+
+
+def threatened(connection: Connection, lock: LockId, until: datetime) -> list[tuple[StayId, datetime]]:
+    """The arrivals on a lock up to an instant: stay and when its window opens (R43)."""
+    coming = (
+        select(STAY.c.id, PLACEMENT.c.opens_at)
+        .join(CODE, CODE.c.id == PLACEMENT.c.code_id)
+        .join(STAY, STAY.c.id == CODE.c.stay_id)
+        .where(PLACEMENT.c.lock_id == lock, PLACEMENT.c.live_at <= until, PLACEMENT.c.ended.is_(None))
+        .order_by(PLACEMENT.c.opens_at)
+    )
+    return [(StayId(row.id), row.opens_at) for row in connection.execute(coming)]
+
+
+def of_host(connection: Connection, vault: Vault, host: HostId, *, lock: LockId | None, limit: int) -> list[Placed]:
+    """A host's live codes on locks, by when they open."""
+    mine = _live().where(PLACEMENT.c.host_id == host).order_by(PLACEMENT.c.live_at, PLACEMENT.c.id).limit(limit)
+    wanted = mine.where(PLACEMENT.c.lock_id == lock) if lock is not None else mine
+    return [_placed(row, vault) for row in connection.execute(wanted)]
+
+
+def erase_pins(connection: Connection, before: datetime, now: datetime, limit: int) -> int:
+    """Erase the digits of codes whose every placement was gone before an instant (R45). How many codes."""
+    gone = (
+        select(CODE.c.id)
+        .where(CODE.c.erased_at.is_(None), CODE.c.pin_sealed.is_not(None), CODE.c.closes_at < before)
+        .where(
+            ~select(PLACEMENT.c.id).where(PLACEMENT.c.code_id == CODE.c.id, PLACEMENT.c.live_at.is_not(None)).exists()
+        )
+        .order_by(CODE.c.id)
+        .limit(limit)
+    )
+    codes = [row.id for row in connection.execute(gone)]
+    if codes:
+        nothing = {"pin_sealed": None, "pin_index": None, "asked_sealed": None, "told_index": None}
+        connection.execute(update(PLACEMENT).where(PLACEMENT.c.code_id.in_(codes)).values(**nothing))
+        connection.execute(update(CODE).where(CODE.c.id.in_(codes)).values(pin_sealed=None, erased_at=now))
+    return len(codes)

@@ -1,0 +1,302 @@
+"""Questions about hosts and what they connected: properties, lock apps, matches, webhook addresses."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId
+from lockbridge.storage.rows import open_json, seal_json
+from lockbridge.storage.tables import ENDPOINT, HOST, LOCK, LOCK_APP, MATCH, PROPERTY, PROPERTY_REF
+from lockbridge.storage.vault import Vault
+
+EMAIL = "host e-mail"
+SECRET = "webhook secret"  # noqa: S105 - the name of a context
+CREDENTIALS = "lock-app settings"
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """A host. ``settings`` are overrides of the product's defaults."""
+
+    id: HostId
+    name: str
+    email: str | None
+    language: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyRow:
+    """A property. Times of day are local, ``HH:MM``."""
+
+    id: PropertyId
+    host: HostId
+    name: str
+    zone: str
+    country: str | None
+    check_in: str
+    check_out: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LockAppRow:
+    """A connected lock-app account with its opened credentials (never shown by ``repr``)."""
+
+    id: LockAppId
+    host: HostId
+    provider: str
+    name: str
+    settings: "Credentials"
+    state: str
+    state_detail: str | None
+    blocked_until: datetime | None
+
+
+class Credentials(dict[str, str]):
+    """A host's answers to a lock app's form; its ``repr`` shows the names only."""
+
+    def __repr__(self) -> str:
+        return f"Credentials({', '.join(self)})"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRow:
+    """A webhook address. ``secret`` is what its platform signs with."""
+
+    id: EndpointId
+    host: HostId
+    platform: str
+    secret: "Secret"
+
+
+class Secret(str):
+    """A string that does not show itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+def add_host(connection: Connection, vault: Vault, name: str, email: str, language: str, now: datetime) -> HostId:
+    """Store a new host."""
+    values = {"name": name, "email_sealed": vault.seal(email, EMAIL), "language": language, "settings": {}}
+    return HostId(connection.execute(insert(HOST).values(**values, created_at=now).returning(HOST.c.id)).scalar_one())
+
+
+def get_host(connection: Connection, vault: Vault, host: HostId) -> HostRow | None:
+    """One host."""
+    row = connection.execute(select(HOST).where(HOST.c.id == host)).one_or_none()
+    return _host(row, vault) if row else None
+
+
+def all_hosts(connection: Connection, vault: Vault) -> list[HostRow]:
+    """Every host: for the operator's commands and the ticks that work through all of them."""
+    return [_host(row, vault) for row in connection.execute(select(HOST).order_by(HOST.c.id))]
+
+
+def _host(row: Row[Any], vault: Vault) -> HostRow:
+    email = vault.open(row.email_sealed, EMAIL) if row.email_sealed else None
+    return HostRow(HostId(row.id), row.name, email, row.language, row.settings)
+
+
+def set_host_settings(connection: Connection, host: HostId, settings: Mapping[str, Any]) -> None:
+    """Replace a host's overrides."""
+    connection.execute(update(HOST).where(HOST.c.id == host).values(settings=dict(settings)))
+
+
+def add_property(connection: Connection, host: HostId, values: Mapping[str, Any], now: datetime) -> PropertyId:
+    """Store a new property of a host: ``name, zone, country, check_in, check_out, settings``."""
+    statement = insert(PROPERTY).values(host_id=host, created_at=now, **values).returning(PROPERTY.c.id)
+    return PropertyId(connection.execute(statement).scalar_one())
+
+
+def change_property(connection: Connection, host: HostId, property_id: PropertyId, values: Mapping[str, Any]) -> None:
+    """Change some of a property's columns."""
+    mine = (PROPERTY.c.host_id == host, PROPERTY.c.id == property_id)
+    connection.execute(update(PROPERTY).where(*mine).values(**values))
+
+
+def add_property_ref(
+    connection: Connection, host: HostId, property_id: PropertyId, platform: str, external_id: str
+) -> None:
+    """Note how a platform names a property; a second note of the same name moves it."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(PROPERTY_REF).values(
+        host_id=host, property_id=property_id, platform=platform, external_id=external_id
+    )
+    same_name = ["host_id", "platform", "external_id"]
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=same_name, set_={"property_id": statement.excluded.property_id})
+    )
+
+
+def find_property(connection: Connection, host: HostId, platform: str, external_id: str) -> PropertyId | None:
+    """The host's property that the platform names so."""
+    found = connection.execute(
+        select(PROPERTY_REF.c.property_id).where(
+            PROPERTY_REF.c.host_id == host,
+            PROPERTY_REF.c.platform == platform,
+            PROPERTY_REF.c.external_id == external_id,
+        )
+    ).scalar_one_or_none()
+    return None if found is None else PropertyId(found)
+
+
+def properties(connection: Connection, ids: Collection[PropertyId]) -> dict[PropertyId, PropertyRow]:
+    """These properties, by id."""
+    found = connection.execute(select(PROPERTY).where(PROPERTY.c.id.in_(ids)))
+    return {PropertyId(row.id): _property(row) for row in found}
+
+
+def properties_of_host(connection: Connection, host: HostId) -> list[PropertyRow]:
+    """All properties of a host, by name."""
+    mine = select(PROPERTY).where(PROPERTY.c.host_id == host).order_by(PROPERTY.c.name, PROPERTY.c.id)
+    return [_property(row) for row in connection.execute(mine)]
+
+
+def refs_of_host(connection: Connection, host: HostId) -> list[tuple[PropertyId, str, str]]:
+    """How the platforms name a host's properties: property, platform, external id."""
+    mine = select(PROPERTY_REF).where(PROPERTY_REF.c.host_id == host).order_by(PROPERTY_REF.c.id)
+    return [(PropertyId(row.property_id), row.platform, row.external_id) for row in connection.execute(mine)]
+
+
+def _property(row: Row[Any]) -> PropertyRow:
+    return PropertyRow(
+        PropertyId(row.id),
+        HostId(row.host_id),
+        row.name,
+        row.zone,
+        row.country,
+        row.check_in,
+        row.check_out,
+        row.settings,
+    )
+
+
+def host_settings(connection: Connection, hosts: Collection[HostId]) -> dict[HostId, Mapping[str, Any]]:
+    """These hosts' overrides."""
+    found = connection.execute(select(HOST.c.id, HOST.c.settings).where(HOST.c.id.in_(hosts)))
+    return {HostId(row.id): row.settings for row in found}
+
+
+def match(connection: Connection, host: HostId, property_id: PropertyId, lock: LockId) -> bool:
+    """Match a lock with a property (R1). False when they were matched already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(MATCH).values(host_id=host, property_id=property_id, lock_id=lock)
+    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+
+def unmatch(connection: Connection, host: HostId, property_id: PropertyId, lock: LockId) -> bool:
+    """Take a lock from a property. False when they were not matched."""
+    mine = (MATCH.c.host_id == host, MATCH.c.property_id == property_id, MATCH.c.lock_id == lock)
+    return connection.execute(delete(MATCH).where(*mine)).rowcount == 1
+
+
+def matches(connection: Connection, property_ids: Collection[PropertyId]) -> list[tuple[PropertyId, LockId]]:
+    """Which locks open these properties."""
+    found = connection.execute(
+        select(MATCH.c.property_id, MATCH.c.lock_id)
+        .where(MATCH.c.property_id.in_(property_ids))
+        .order_by(MATCH.c.property_id, MATCH.c.lock_id)
+    )
+    return [(PropertyId(row.property_id), LockId(row.lock_id)) for row in found]
+
+
+def properties_of_lock(connection: Connection, lock: LockId) -> list[PropertyId]:
+    """The properties this lock opens."""
+    return [PropertyId(row.property_id) for row in connection.execute(select(MATCH).where(MATCH.c.lock_id == lock))]
+
+
+def add_lock_app(
+    connection: Connection,
+    vault: Vault,
+    host: HostId,
+    provider: str,
+    name: str,
+    settings: Mapping[str, str],
+    now: datetime,
+) -> LockAppId:
+    """Store a connected account, its credentials sealed."""
+    sealed = seal_json(vault, settings, CREDENTIALS)
+    values = {"host_id": host, "provider": provider, "name": name, "settings_sealed": sealed, "created_at": now}
+    return LockAppId(connection.execute(insert(LOCK_APP).values(**values).returning(LOCK_APP.c.id)).scalar_one())
+
+
+def lock_apps(connection: Connection, vault: Vault, ids: Collection[LockAppId]) -> dict[LockAppId, LockAppRow]:
+    """These accounts, by id."""
+    found = connection.execute(select(LOCK_APP).where(LOCK_APP.c.id.in_(ids)))
+    return {LockAppId(row.id): _lock_app(row, vault) for row in found}
+
+
+def lock_apps_of_host(connection: Connection, vault: Vault, host: HostId) -> list[LockAppRow]:
+    """All accounts of a host."""
+    mine = select(LOCK_APP).where(LOCK_APP.c.host_id == host).order_by(LOCK_APP.c.id)
+    return [_lock_app(row, vault) for row in connection.execute(mine)]
+
+
+def _lock_app(row: Row[Any], vault: Vault) -> LockAppRow:
+    return LockAppRow(
+        LockAppId(row.id),
+        HostId(row.host_id),
+        row.provider,
+        row.name,
+        Credentials(open_json(vault, row.settings_sealed, CREDENTIALS)),
+        row.state,
+        row.state_detail,
+        row.blocked_until,
+    )
+
+
+def block_account(connection: Connection, app: LockAppId, until: datetime) -> None:
+    """No calls to this account before ``until`` (R22, rate limits)."""
+    connection.execute(update(LOCK_APP).where(LOCK_APP.c.id == app).values(blocked_until=until))
+
+
+def account_needs_person(connection: Connection, app: LockAppId, detail: str) -> None:
+    """No calls to this account until the host reconnected it (R22)."""
+    values = {"state": "needs_person", "state_detail": detail}
+    connection.execute(update(LOCK_APP).where(LOCK_APP.c.id == app).values(**values))
+
+
+def account_connected(connection: Connection, app: LockAppId, now: datetime) -> None:
+    """The account answers again: its locks are looked after at once."""
+    values = {"state": "connected", "state_detail": None, "blocked_until": None}
+    connection.execute(update(LOCK_APP).where(LOCK_APP.c.id == app).values(**values))
+    connection.execute(
+        update(LOCK).where(LOCK.c.lock_app_id == app, LOCK.c.lease.is_(None)).values(next_at=now, hold_until=None)
+    )
+
+
+def add_endpoint(
+    connection: Connection, vault: Vault, host: HostId, platform: str, token_hash: bytes, secret: str, now: datetime
+) -> EndpointId:
+    """Store a webhook address; of its token only the hash."""
+    values = {
+        "host_id": host,
+        "platform": platform,
+        "token_hash": token_hash,
+        "secret_sealed": vault.seal(secret, SECRET),
+        "created_at": now,
+    }
+    return EndpointId(connection.execute(insert(ENDPOINT).values(**values).returning(ENDPOINT.c.id)).scalar_one())
+
+
+def find_endpoint(connection: Connection, vault: Vault, token_hash: bytes) -> EndpointRow | None:
+    """The webhook address with this token."""
+    row = connection.execute(select(ENDPOINT).where(ENDPOINT.c.token_hash == token_hash)).one_or_none()
+    if row is None:
+        return None
+    secret = Secret(vault.open(row.secret_sealed, SECRET) if row.secret_sealed else "")
+    return EndpointRow(EndpointId(row.id), HostId(row.host_id), row.platform, secret)
+
+
+def endpoints_of_host(connection: Connection, host: HostId) -> list[tuple[EndpointId, str, datetime]]:
+    """A host's webhook addresses without what is secret in them: id, platform, since when."""
+    mine = select(ENDPOINT).where(ENDPOINT.c.host_id == host).order_by(ENDPOINT.c.id)
+    return [(EndpointId(row.id), row.platform, row.created_at) for row in connection.execute(mine)]

@@ -1,0 +1,171 @@
+"""Questions about the inbox: webhooks as they came, what became of them, what is still to be read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lockbridge.domain.ids import DeliveryId, EndpointId, HostId
+from lockbridge.storage.tables import DELIVERY
+from lockbridge.storage.vault import Vault
+
+BODY = "delivery"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A verified webhook to be stored as it came."""
+
+    host: HostId
+    endpoint: EndpointId
+    platform: str
+    dedupe_key: str
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored webhook. ``state``: waiting, done, ignored, dead."""
+
+    id: DeliveryId
+    host: HostId
+    endpoint: EndpointId
+    platform: str
+    dedupe_key: str
+    received_at: datetime
+    headers: Mapping[str, str]
+    body: bytes
+    state: str
+    attempts: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What became of a delivery."""
+
+    id: DeliveryId
+    state: str
+    attempts: int
+    error: str | None
+    next_at: datetime | None
+
+
+def store(connection: Connection, vault: Vault, items: Sequence[Incoming]) -> list[None]:
+    """Store webhooks; one that is stored already (same endpoint and key) is left as it is."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(DELIVERY).on_conflict_do_nothing(index_elements=["endpoint_id", "dedupe_key"])
+    connection.execute(statement, [_values(item, vault) for item in items])
+    return [None] * len(items)
+
+
+def _values(item: Incoming, vault: Vault) -> dict[str, Any]:
+    return {
+        "host_id": item.host,
+        "endpoint_id": item.endpoint,
+        "platform": item.platform,
+        "dedupe_key": item.dedupe_key,
+        "received_at": item.received_at,
+        "headers": item.headers,
+        "body_sealed": vault.seal(item.body, BODY),
+        "next_at": item.received_at,
+    }
+
+
+def waiting(connection: Connection, vault: Vault, now: datetime, limit: int) -> list[Stored]:
+    """Webhooks to be read now, the oldest first, kept from other processes until this transaction ends."""
+    due = (
+        select(DELIVERY)
+        .where(DELIVERY.c.next_at <= now)
+        .order_by(DELIVERY.c.next_at, DELIVERY.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [_stored(row, vault) for row in connection.execute(due)]
+
+
+def get(connection: Connection, vault: Vault, host: HostId, delivery: DeliveryId) -> Stored | None:
+    """One webhook of this host."""
+    mine = select(DELIVERY).where(DELIVERY.c.host_id == host, DELIVERY.c.id == delivery)
+    row = connection.execute(mine).one_or_none()
+    return _stored(row, vault) if row else None
+
+
+def of_host(
+    connection: Connection, vault: Vault, host: HostId, *, state: str | None = None, limit: int = 50
+) -> list[Stored]:
+    """A host's latest webhooks, newest first."""
+    mine = select(DELIVERY).where(DELIVERY.c.host_id == host).order_by(DELIVERY.c.id.desc()).limit(limit)
+    wanted = mine.where(DELIVERY.c.state == state) if state else mine
+    return [_stored(row, vault) for row in connection.execute(wanted)]
+
+
+def _stored(row: Row[Any], vault: Vault) -> Stored:
+    return Stored(
+        DeliveryId(row.id),
+        HostId(row.host_id),
+        EndpointId(row.endpoint_id),
+        row.platform,
+        row.dedupe_key,
+        row.received_at,
+        row.headers,
+        vault.open_bytes(row.body_sealed, BODY) if row.body_sealed else b"",
+        row.state,
+        row.attempts,
+        row.error,
+    )
+
+
+_NOTE = (
+    update(DELIVERY)
+    .where(DELIVERY.c.id == bindparam("_id"))
+    .values({name: bindparam(name) for name in ("state", "attempts", "error", "next_at")})
+)
+
+
+def note(connection: Connection, results: Sequence[Read]) -> None:
+    """Write down what became of deliveries."""
+    rows = [
+        {"_id": item.id, "state": item.state, "attempts": item.attempts, "error": item.error, "next_at": item.next_at}
+        for item in results
+    ]
+    if rows:
+        connection.execute(_NOTE, rows)
+
+
+def replay(
+    connection: Connection,
+    host: HostId,
+    now: datetime,
+    *,
+    delivery: DeliveryId | None,
+    since: datetime | None,
+    dead: bool,
+) -> int:
+    """Have stored webhooks read again: one, those since an instant, or all dead ones. How many."""
+    chosen = [DELIVERY.c.host_id == host]
+    if delivery is not None:
+        chosen.append(DELIVERY.c.id == delivery)
+    if since is not None:
+        chosen.append(DELIVERY.c.received_at >= since)
+    if dead:
+        chosen.append(DELIVERY.c.state == "dead")
+    again = update(DELIVERY).where(*chosen).values(state="waiting", attempts=0, error=None, next_at=now)
+    return connection.execute(again).rowcount
+
+
+def next_due_at(connection: Connection) -> datetime | None:
+    """When the next webhook is to be read."""
+    soonest: datetime | None = connection.execute(select(func.min(DELIVERY.c.next_at))).scalar_one()
+    return soonest
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many webhooks wait, and how many are dead."""
+    states = select(DELIVERY.c.state, func.count()).where(DELIVERY.c.state.in_(("waiting", "dead")))
+    return {row[0]: row[1] for row in connection.execute(states.group_by(DELIVERY.c.state))}

@@ -1,0 +1,442 @@
+"""Questions about locks: which need attention, who gives it, what they hold, what was seen on them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, func, insert, null, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lockbridge.domain.code import Pin
+from lockbridge.domain.ids import HostId, LockAppId, LockId, LockRef, PlacementId, PropertyId
+from lockbridge.domain.lock import Capabilities, Lock
+from lockbridge.domain.observe import Observation
+from lockbridge.domain.placement import Placement
+from lockbridge.domain.seen import SeenCode
+from lockbridge.storage.rows import (
+    index_pin,
+    load_capabilities,
+    open_pin,
+    progress_values,
+    seal_pin,
+    to_placement,
+)
+from lockbridge.storage.tables import LOCK, LOCK_APP, MATCH, PLACEMENT, SEEN_CODE
+from lockbridge.storage.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class LockRow:
+    """A lock as it is stored, without what is on it."""
+
+    id: LockId
+    host: HostId
+    app: LockAppId
+    ref: LockRef
+    name: str
+    capabilities: Capabilities
+    online: bool | None
+    battery: float | None
+    missing: bool
+    looked_at: datetime | None
+    look_at: datetime | None
+    waits: int
+    hold_until: datetime | None
+    next_at: datetime | None
+    seen_digest: bytes | None
+    seen_count: int
+
+    @property
+    def lock(self) -> Lock:
+        """The lock as the rules see it."""
+        return Lock(self.id, self.name, self.capabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class LockWork:
+    """A leased lock and every live placement on it; ``wishes`` counts how often booking changed each."""
+
+    lock: LockRow
+    lease: str
+    placements: tuple[Placement, ...]
+    wishes: Mapping[PlacementId, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Intents:
+    """Placements whose calls are about to be made, to be written down first."""
+
+    lock: LockId
+    lease: str
+    placements: tuple[Placement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a successful look found, to be remembered."""
+
+    observation: Observation
+    at: datetime
+    next_at: datetime
+    digest: bytes
+    """A fingerprint of the strangers' codes: only when it changed are they written anew."""
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The outcome of one pass over a lock: changed placements, the look, and when to come back."""
+
+    lock: LockId
+    host: HostId
+    lease: str
+    claimed_until: datetime
+    placements: tuple[Placement, ...]
+    wishes: Mapping[PlacementId, int]
+    next_at: datetime | None
+    waits: int = 0
+    hold_until: datetime | None = None
+    look: Look | None = None
+    pins: frozenset[PlacementId] = field(default_factory=frozenset)
+    """Placements whose digits the provider chose in this pass."""
+
+
+def to_lock(row: Row[Any]) -> LockRow:
+    """A row of ``lock`` as a value."""
+    return LockRow(
+        id=LockId(row.id),
+        host=HostId(row.host_id),
+        app=LockAppId(row.lock_app_id),
+        ref=LockRef(row.ref),
+        name=row.name,
+        capabilities=load_capabilities(row.capabilities),
+        online=row.online,
+        battery=row.battery,
+        missing=row.missing,
+        looked_at=row.looked_at,
+        look_at=row.look_at,
+        waits=row.waits,
+        hold_until=row.hold_until,
+        next_at=row.next_at,
+        seen_digest=row.seen_digest,
+        seen_count=row.seen_count,
+    )
+
+
+def _due(now: datetime, limit: int) -> Select[tuple[int]]:
+    free = or_(LOCK.c.lease_until.is_(None), LOCK.c.lease_until <= now)
+    open_account = and_(
+        LOCK_APP.c.state == "connected", or_(LOCK_APP.c.blocked_until.is_(None), LOCK_APP.c.blocked_until <= now)
+    )
+    return (
+        select(LOCK.c.id)
+        .join(LOCK_APP, LOCK_APP.c.id == LOCK.c.lock_app_id)
+        .where(LOCK.c.next_at <= now, free, open_account)
+        .order_by(LOCK.c.next_at, LOCK.c.id)
+        .limit(limit)
+    )
+
+
+def due_locks(connection: Connection, now: datetime, limit: int) -> list[LockId]:
+    """The locks that need attention now, the longest waiting first, at most ``limit``."""
+    return [LockId(row.id) for row in connection.execute(_due(now, limit))]
+
+
+def next_due_at(connection: Connection) -> datetime | None:
+    """When the next lock of a connected account needs attention."""
+    soonest: datetime | None = connection.execute(
+        select(func.min(LOCK.c.next_at))
+        .join(LOCK_APP, LOCK_APP.c.id == LOCK.c.lock_app_id)
+        .where(LOCK_APP.c.state == "connected")
+    ).scalar_one()
+    return soonest
+
+
+def claim_locks(
+    connection: Connection,
+    now: datetime,
+    until: datetime,
+    lease: str,
+    limit: int,
+    only: Collection[LockId] | None = None,
+) -> list[LockId]:
+    """Lease up to ``limit`` due locks – or exactly those of ``only`` that nobody else has leased – until ``until``.
+
+    A leased lock becomes due again by itself when its lease ends, so a process that dies loses nothing.
+    """
+    free = or_(LOCK.c.lease_until.is_(None), LOCK.c.lease_until <= now)
+    due = _due(now, limit).with_for_update(of=LOCK, skip_locked=True)
+    mine = LOCK.c.id.in_(due) if only is None else and_(LOCK.c.id.in_(only), free)
+    claim = update(LOCK).where(mine).values(lease=lease, lease_until=until, next_at=until).returning(LOCK.c.id)
+    return [LockId(row.id) for row in connection.execute(claim)]
+
+
+def load_work(connection: Connection, vault: Vault, ids: Sequence[LockId], lease: str) -> list[LockWork]:
+    """The leased locks with all their live placements, in the order of ``ids``."""
+    rows = connection.execute(select(LOCK).where(LOCK.c.id.in_(ids), LOCK.c.lease == lease)).all()
+    on_lock: dict[int, list[Row[Any]]] = defaultdict(list)
+    live = select(PLACEMENT).where(PLACEMENT.c.lock_id.in_(ids), PLACEMENT.c.live_at.is_not(None))
+    for row in connection.execute(live.order_by(PLACEMENT.c.id)):
+        on_lock[row.lock_id].append(row)
+    work = {row.id: _work(row, lease, on_lock[row.id], vault) for row in rows}
+    return [work[lock] for lock in ids if lock in work]
+
+
+def _work(row: Row[Any], lease: str, placements: Iterable[Row[Any]], vault: Vault) -> LockWork:
+    found = tuple(placements)
+    return LockWork(
+        to_lock(row),
+        lease,
+        tuple(to_placement(placement, vault) for placement in found),
+        {PlacementId(placement.id): placement.wish for placement in found},
+    )
+
+
+def get_lock(connection: Connection, host: HostId, lock: LockId) -> LockRow | None:
+    """One lock of this host."""
+    row = connection.execute(select(LOCK).where(LOCK.c.host_id == host, LOCK.c.id == lock)).one_or_none()
+    return to_lock(row) if row else None
+
+
+def locks_of_host(connection: Connection, host: HostId) -> list[LockRow]:
+    """All locks of a host, by name."""
+    return [
+        to_lock(row) for row in connection.execute(select(LOCK).where(LOCK.c.host_id == host).order_by(LOCK.c.name))
+    ]
+
+
+def locks_of_property(connection: Connection, property_id: PropertyId) -> list[LockRow]:
+    """The locks matched with a property."""
+    matched = select(LOCK).join(MATCH, MATCH.c.lock_id == LOCK.c.id).where(MATCH.c.property_id == property_id)
+    return [to_lock(row) for row in connection.execute(matched.order_by(LOCK.c.id))]
+
+
+def poke_locks(connection: Connection, locks: Collection[LockId], at: datetime) -> None:
+    """Have these locks looked after no later than ``at``."""
+    if locks:
+        sooner = or_(LOCK.c.next_at.is_(None), LOCK.c.next_at > at)
+        connection.execute(update(LOCK).where(LOCK.c.id.in_(locks), sooner).values(next_at=at))
+
+
+_SAVE_INTENT = (
+    update(PLACEMENT)
+    .where(PLACEMENT.c.id == bindparam("_id"))
+    .values({name: bindparam(name) for name in ("intent", "asked_sealed", "asked_at", "ref", "replaces")})
+)
+
+
+def save_intents(connection: Connection, vault: Vault, items: Sequence[Intents]) -> list[bool]:
+    """Write down what is about to be asked. False for a lock whose lease was lost: then nothing may be called."""
+    held = _held_leases(connection, ((item.lock, item.lease) for item in items))
+    rows = [
+        {"_id": placement.id, **_intent_values(placement, vault)}
+        for item in items
+        if item.lock in held
+        for placement in item.placements
+    ]
+    if rows:
+        connection.execute(_SAVE_INTENT, rows)
+    return [item.lock in held for item in items]
+
+
+def _intent_values(placement: Placement, vault: Vault) -> dict[str, Any]:
+    values = progress_values(placement, vault)
+    return {name: values[name] for name in ("intent", "asked_sealed", "asked_at", "ref", "replaces")}
+
+
+def _held_leases(connection: Connection, claims: Iterable[tuple[LockId, str]]) -> set[LockId]:
+    wanted = dict(claims)
+    found = connection.execute(select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(wanted)))
+    return {LockId(row.id) for row in found if wanted[LockId(row.id)] == row.lease}
+
+
+_PROGRESS = (
+    "ref",
+    "replaces",
+    "asked_sealed",
+    "asked_at",
+    "intent",
+    "confirmed_at",
+    "failures",
+    "waits",
+    "looks",
+    "reason",
+    "detail",
+)
+_SAVE_PROGRESS = (
+    update(PLACEMENT)
+    .where(PLACEMENT.c.id == bindparam("_id"))
+    .values(
+        {name: bindparam(name) for name in _PROGRESS}
+        | {
+            "state": case(
+                (or_(PLACEMENT.c.wish == bindparam("_wish"), bindparam("state") != "set"), bindparam("state")),
+                else_="asked",
+            ),
+            "hold_until": case((PLACEMENT.c.wish == bindparam("_wish"), bindparam("hold_until")), else_=null()),
+            "live_at": case((bindparam("state") == "removed", null()), else_=PLACEMENT.c.live_at),
+            "watch_at": case((bindparam("state") == "removed", null()), else_=PLACEMENT.c.watch_at),
+        }
+    )
+)
+_SAVE_CHOSEN_PIN = (
+    update(PLACEMENT)
+    .where(PLACEMENT.c.id == bindparam("_id"))
+    .values(pin_sealed=bindparam("pin_sealed"), pin_index=bindparam("pin_index"))
+)
+_RELEASE = (
+    update(LOCK)
+    .where(LOCK.c.id == bindparam("_id"))
+    .values(
+        lease=None,
+        lease_until=None,
+        waits=bindparam("waits"),
+        hold_until=bindparam("hold_until"),
+        next_at=case(
+            (LOCK.c.next_at == bindparam("_until"), bindparam("next_at")),
+            (bindparam("next_at", type_=LOCK.c.next_at.type).is_(None), LOCK.c.next_at),
+            (LOCK.c.next_at < bindparam("next_at"), LOCK.c.next_at),
+            else_=bindparam("next_at"),
+        ),
+    )
+)
+_SAVE_LOOK = (
+    update(LOCK)
+    .where(LOCK.c.id == bindparam("_id"))
+    .values({name: bindparam(name) for name in ("looked_at", "look_at", "seen_count", "seen_digest")})
+)
+
+
+def save_passes(connection: Connection, vault: Vault, items: Sequence[Pass]) -> list[bool]:
+    """Store what passes over locks came to and release them. False where the lease was lost: nothing was stored.
+
+    A placement whose wish changed during the pass stays unconfirmed and is tried again at once.
+    """
+    held = _held_leases(connection, ((item.lock, item.lease) for item in items))
+    kept = [item for item in items if item.lock in held]
+    _save_progress(connection, vault, kept)
+    looks = [_look_values(item) for item in kept if item.look is not None]
+    if looks:
+        connection.execute(_SAVE_LOOK, looks)
+    for item in kept:
+        if item.look is not None and item.look.changed:
+            _save_strangers(connection, vault, item, item.look)
+    if kept:
+        connection.execute(_RELEASE, [_release_values(item) for item in kept])
+    return [item.lock in held for item in items]
+
+
+def _save_progress(connection: Connection, vault: Vault, kept: Sequence[Pass]) -> None:
+    rows = [
+        {"_id": placement.id, "_wish": item.wishes[placement.id], **progress_values(placement, vault)}
+        for item in kept
+        for placement in item.placements
+    ]
+    if rows:
+        connection.execute(_SAVE_PROGRESS, rows)
+    chosen = [
+        {
+            "_id": placement.id,
+            "pin_sealed": seal_pin(vault, placement.pin),
+            "pin_index": index_pin(vault, placement.pin, item.host),
+        }
+        for item in kept
+        for placement in item.placements
+        if placement.id in item.pins
+    ]
+    if chosen:
+        connection.execute(_SAVE_CHOSEN_PIN, chosen)
+
+
+def _release_values(item: Pass) -> dict[str, Any]:
+    return {
+        "_id": item.lock,
+        "_until": item.claimed_until,
+        "next_at": item.next_at,
+        "waits": item.waits,
+        "hold_until": item.hold_until,
+    }
+
+
+def _look_values(item: Pass) -> dict[str, Any]:
+    look = item.look
+    assert look is not None  # noqa: S101 - the caller filtered
+    return {
+        "_id": item.lock,
+        "looked_at": look.at,
+        "look_at": look.next_at,
+        "seen_count": look.observation.count,
+        "seen_digest": look.digest,
+    }
+
+
+def strangers_digest(observation: Observation) -> bytes:
+    """A fingerprint of the strangers' codes, so that an unchanged lock costs no writing."""
+    hasher = blake2b(digest_size=16)
+    for code in sorted(observation.strangers, key=lambda code: code.ref):
+        hasher.update(f"{code.ref}\0{code.name}\0{code.pin and code.pin.digits}\0".encode())
+    return hasher.digest()
+
+
+def _save_strangers(connection: Connection, vault: Vault, item: Pass, look: Look) -> None:
+    connection.execute(delete(SEEN_CODE).where(SEEN_CODE.c.lock_id == item.lock))
+    rows = [_stranger(code, item, look.at, vault) for code in look.observation.strangers]
+    if rows:
+        connection.execute(insert(SEEN_CODE), rows)
+
+
+def _stranger(code: SeenCode, item: Pass, at: datetime, vault: Vault) -> dict[str, Any]:
+    return {
+        "lock_id": item.lock,
+        "ref": code.ref,
+        "host_id": item.host,
+        "name": code.name,
+        "pin_sealed": seal_pin(vault, code.pin),
+        "pin_index": index_pin(vault, code.pin, item.host),
+        "seen_at": at,
+    }
+
+
+def upsert_lock(connection: Connection, values: Mapping[str, Any]) -> LockId:
+    """Store a lock as the lock app tells it; its place in the queue and what is on it stay as they are."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    told = ("name", "capabilities", "online", "battery", "missing")
+    statement = dialect.insert(LOCK).values(**values)
+    statement = statement.on_conflict_do_update(
+        index_elements=["lock_app_id", "ref"], set_={name: statement.excluded[name] for name in told}
+    )
+    return LockId(connection.execute(statement.returning(LOCK.c.id)).scalar_one())
+
+
+def set_lock_status(connection: Connection, lock: LockId, **values: Any) -> None:
+    """Note how the lock is (``online``, ``battery``, ``missing``, ``name``)."""
+    connection.execute(update(LOCK).where(LOCK.c.id == lock).values(**values))
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A code that is not ours, as the last look at its lock found it."""
+
+    lock: LockId
+    name: str | None
+    pin: Pin | None
+    pin_index: bytes | None
+
+
+def strangers_on(connection: Connection, vault: Vault, locks: Collection[LockId]) -> list[Stranger]:
+    """What the last look at these locks found that is not ours."""
+    found = connection.execute(select(SEEN_CODE).where(SEEN_CODE.c.lock_id.in_(locks)))
+    return [Stranger(LockId(row.lock_id), row.name, open_pin(vault, row.pin_sealed), row.pin_index) for row in found]
+
+
+def pin_taken(connection: Connection, vault: Vault, host: HostId, lock: LockId, pin: Pin) -> bool:
+    """Whether these digits are on the lock or planned on it, ours or a stranger's (R10)."""
+    index = index_pin(vault, pin, host)
+    ours = select(PLACEMENT.c.id).where(
+        PLACEMENT.c.lock_id == lock, PLACEMENT.c.pin_index == index, PLACEMENT.c.live_at.is_not(None)
+    )
+    strangers = select(SEEN_CODE.c.ref).where(SEEN_CODE.c.lock_id == lock, SEEN_CODE.c.pin_index == index)
+    return connection.execute(select(or_(ours.exists(), strangers.exists()))).scalar_one()

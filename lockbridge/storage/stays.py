@@ -1,0 +1,278 @@
+"""Questions about stays: what the platforms said, which are to be planned, whose guests they are."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+
+from lockbridge.domain.book import Booked
+from lockbridge.domain.ids import CodeId, HostId, PropertyId, StayId
+from lockbridge.domain.stay import GuestIdentity, StayStatus
+from lockbridge.storage.rows import CONTACT, open_json, seal_json
+from lockbridge.storage.tables import STAY
+from lockbridge.storage.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How a guest is reached and told from others; sealed at rest, hidden from ``repr``."""
+
+    phone: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+    platform_guest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StayRow:
+    """A reservation as it is stored. Times of day are local, ``HH:MM``; None: the property's usual ones."""
+
+    id: StayId
+    host: HostId
+    property: PropertyId | None
+    property_ref: str
+    platform: str
+    external_id: str
+    reservation_code: str
+    status: StayStatus
+    raw_status: str
+    arrival: date
+    departure: date
+    check_in: str | None
+    check_out: str | None
+    host_check_in: str | None
+    host_check_out: str | None
+    guest_name: str | None
+    guest_first_name: str | None
+    contact: Contact
+    language: str | None
+    changed_at: datetime | None
+    cancelled_at: datetime | None
+    code: CodeId | None
+    trouble: str | None
+    created_at: datetime
+
+    def booked(self, *, several_stays: bool = False) -> Booked:
+        """The reservation as booking sees it; times the host set for this stay go first (R41)."""
+        return Booked(
+            id=self.id,
+            status=self.status,
+            arrival=self.arrival,
+            departure=self.departure,
+            check_in=_time(self.host_check_in or self.check_in),
+            check_out=_time(self.host_check_out or self.check_out),
+            guest_name=self.guest_name,
+            reservation_code=self.reservation_code,
+            guest=GuestIdentity(self.contact.phone, self.contact.email, self._platform_guest()),
+            created_at=self.created_at,
+            cancelled_at=self.cancelled_at,
+            code=self.code,
+            several_stays=several_stays,
+        )
+
+    def _platform_guest(self) -> str | None:
+        return self.contact.platform_guest and f"{self.platform}:{self.contact.platform_guest}"
+
+
+def _time(text: str | None) -> time | None:
+    return time.fromisoformat(text) if text else None
+
+
+def to_stay(row: Row[Any], vault: Vault) -> StayRow:
+    """A row of ``stay`` as a value."""
+    contact = open_json(vault, row.contact_sealed, CONTACT)
+    return StayRow(
+        id=StayId(row.id),
+        host=HostId(row.host_id),
+        property=None if row.property_id is None else PropertyId(row.property_id),
+        property_ref=row.property_ref,
+        platform=row.platform,
+        external_id=row.external_id,
+        reservation_code=row.reservation_code,
+        status=StayStatus(row.status),
+        raw_status=row.raw_status,
+        arrival=row.arrival,
+        departure=row.departure,
+        check_in=row.check_in,
+        check_out=row.check_out,
+        host_check_in=row.host_check_in,
+        host_check_out=row.host_check_out,
+        guest_name=row.guest_name,
+        guest_first_name=row.guest_first_name,
+        contact=Contact(**contact),
+        language=row.language,
+        changed_at=row.changed_at,
+        cancelled_at=row.cancelled_at,
+        code=None if row.code_id is None else CodeId(row.code_id),
+        trouble=row.trouble,
+        created_at=row.created_at,
+    )
+
+
+def find(connection: Connection, vault: Vault, host: HostId, platform: str, external_id: str) -> StayRow | None:
+    """The stay a platform names so, kept from other processes until this transaction ends."""
+    theirs = (STAY.c.host_id == host, STAY.c.platform == platform, STAY.c.external_id == external_id)
+    row = connection.execute(select(STAY).where(*theirs).with_for_update()).one_or_none()
+    return to_stay(row, vault) if row else None
+
+
+def get(connection: Connection, vault: Vault, host: HostId, stay: StayId) -> StayRow | None:
+    """One stay of this host."""
+    row = connection.execute(select(STAY).where(STAY.c.host_id == host, STAY.c.id == stay)).one_or_none()
+    return to_stay(row, vault) if row else None
+
+
+def by_ids(connection: Connection, vault: Vault, ids: Collection[StayId]) -> dict[StayId, StayRow]:
+    """These stays, by id."""
+    return {StayId(row.id): to_stay(row, vault) for row in connection.execute(select(STAY).where(STAY.c.id.in_(ids)))}
+
+
+def of_host(
+    connection: Connection, vault: Vault, host: HostId, *, after: datetime | None = None, limit: int = 100
+) -> list[StayRow]:
+    """A host's stays by arrival; those that end after an instant, where one is given."""
+    mine = select(STAY).where(STAY.c.host_id == host).order_by(STAY.c.arrival, STAY.c.id).limit(limit)
+    wanted = mine.where(or_(STAY.c.ends_at.is_(None), STAY.c.ends_at > after)) if after else mine
+    return [to_stay(row, vault) for row in connection.execute(wanted)]
+
+
+def by_code(connection: Connection, vault: Vault, host: HostId, reservation_code: str) -> list[StayRow]:
+    """The stays of a host with this reservation code or external id."""
+    same = or_(STAY.c.reservation_code == reservation_code, STAY.c.external_id == reservation_code)
+    return [to_stay(row, vault) for row in connection.execute(select(STAY).where(STAY.c.host_id == host, same))]
+
+
+def add(connection: Connection, vault: Vault, host: HostId, values: Mapping[str, Any], contact: Contact) -> StayId:
+    """Store a new stay."""
+    sealed = _seal(vault, contact)
+    statement = insert(STAY).values(host_id=host, contact_sealed=sealed, **values).returning(STAY.c.id)
+    return StayId(connection.execute(statement).scalar_one())
+
+
+def add_many(
+    connection: Connection, vault: Vault, host: HostId, rows: Sequence[tuple[Mapping[str, Any], Contact]]
+) -> None:
+    """Store many new stays at once (imports)."""
+    connection.execute(
+        insert(STAY), [{"host_id": host, "contact_sealed": _seal(vault, contact), **values} for values, contact in rows]
+    )
+
+
+def change(connection: Connection, vault: Vault, stay: StayId, values: Mapping[str, Any], contact: Contact) -> None:
+    """Change a stay as its platform told."""
+    connection.execute(update(STAY).where(STAY.c.id == stay).values(contact_sealed=_seal(vault, contact), **values))
+
+
+def _seal(vault: Vault, contact: Contact) -> bytes:
+    known = {"phone": contact.phone, "email": contact.email, "platform_guest": contact.platform_guest}
+    return seal_json(vault, known, CONTACT)
+
+
+def set_host_times(
+    connection: Connection, host: HostId, stay: StayId, check_in: str | None, check_out: str | None, now: datetime
+) -> bool:
+    """Times of day the host gives this stay (R41). False when it is not theirs."""
+    mine = update(STAY).where(STAY.c.host_id == host, STAY.c.id == stay)
+    values = {"host_check_in": check_in, "host_check_out": check_out, "plan_at": now}
+    return connection.execute(mine.values(**values)).rowcount == 1
+
+
+def due_for_planning(connection: Connection, now: datetime, limit: int) -> list[tuple[StayId, PropertyId | None]]:
+    """The stays to be planned now, kept from other processes until this transaction ends."""
+    due = (
+        select(STAY.c.id, STAY.c.property_id)
+        .where(STAY.c.plan_at <= now)
+        .order_by(STAY.c.plan_at, STAY.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [
+        (StayId(row.id), None if row.property_id is None else PropertyId(row.property_id))
+        for row in connection.execute(due)
+    ]
+
+
+def next_plan_at(connection: Connection) -> datetime | None:
+    """When the next stay is to be planned."""
+    soonest: datetime | None = connection.execute(select(func.min(STAY.c.plan_at))).scalar_one()
+    return soonest
+
+
+def of_properties(
+    connection: Connection, vault: Vault, properties: Collection[PropertyId], after: date, also: Collection[StayId] = ()
+) -> list[StayRow]:
+    """The stays of these properties that depart on or after a day, and those of ``also``, by arrival."""
+    wanted = or_(
+        STAY.c.property_id.in_(properties) & (STAY.c.departure >= after),
+        STAY.c.id.in_(also),
+    )
+    found = connection.execute(select(STAY).where(wanted).order_by(STAY.c.arrival, STAY.c.id))
+    return [to_stay(row, vault) for row in found]
+
+
+def names_with_several(connection: Connection, host: HostId, names: Collection[str], now: datetime) -> set[str]:
+    """Which of these guests' names have more than one live stay with this host (R14)."""
+    if not names:
+        return set()
+    live = (
+        STAY.c.host_id == host,
+        STAY.c.status == StayStatus.CONFIRMED,
+        STAY.c.guest_name.in_(names),
+        or_(STAY.c.ends_at.is_(None), STAY.c.ends_at > now),
+    )
+    several = select(STAY.c.guest_name).where(*live).group_by(STAY.c.guest_name).having(func.count() > 1)
+    return {row.guest_name for row in connection.execute(several)}
+
+
+_PLANNED = (
+    update(STAY)
+    .where(STAY.c.id == bindparam("_id"))
+    .values({name: bindparam(name) for name in ("code_id", "ends_at", "plan_at", "trouble")})
+)
+
+
+def planned(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note that stays were planned: ``_id``, ``code_id``, ``ends_at``, ``plan_at`` (None: all done), ``trouble``."""
+    if rows:
+        connection.execute(_PLANNED, [dict(row) for row in rows])
+
+
+def replan_properties(connection: Connection, properties: Collection[PropertyId], now: datetime) -> int:
+    """Have every stay of these properties that is not over planned again. How many."""
+    live = (STAY.c.property_id.in_(properties), or_(STAY.c.ends_at.is_(None), STAY.c.ends_at > now))
+    return connection.execute(update(STAY).where(*live).values(plan_at=now)).rowcount
+
+
+def replan(connection: Connection, stays: Collection[StayId], now: datetime) -> None:
+    """Have these stays planned again."""
+    if stays:
+        connection.execute(update(STAY).where(STAY.c.id.in_(stays)).values(plan_at=now))
+
+
+def adopt_orphans(
+    connection: Connection, host: HostId, platform: str, external_id: str, property_id: PropertyId, now: datetime
+) -> int:
+    """Give stays that came before their property was known their property. How many."""
+    orphans = (
+        STAY.c.host_id == host,
+        STAY.c.platform == platform,
+        STAY.c.property_ref == external_id,
+        STAY.c.property_id.is_(None),
+    )
+    return connection.execute(update(STAY).where(*orphans).values(property_id=property_id, plan_at=now)).rowcount
+
+
+def erase_guests(connection: Connection, before: datetime, now: datetime, limit: int) -> list[StayId]:
+    """Erase the guests of stays that ended before an instant (R45)."""
+    old = select(STAY.c.id).where(STAY.c.ends_at < before, STAY.c.erased_at.is_(None)).order_by(STAY.c.id).limit(limit)
+    erased = {"guest_name": None, "guest_first_name": None, "contact_sealed": None, "erased_at": now}
+    gone = update(STAY).where(STAY.c.id.in_(old)).values(**erased).returning(STAY.c.id)
+    return [StayId(row.id) for row in connection.execute(gone)]
+
+
+def erase_guest(connection: Connection, host: HostId, stay: StayId, now: datetime) -> bool:
+    """Erase one guest at once, on request (R45)."""
+    erased = {"guest_name": None, "guest_first_name": None, "contact_sealed": None, "erased_at": now}
+    mine = update(STAY).where(STAY.c.host_id == host, STAY.c.id == stay)
+    return connection.execute(mine.values(**erased)).rowcount == 1

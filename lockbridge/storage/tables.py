@@ -1,0 +1,438 @@
+"""The tables. SQLModel classes define the schema; hot paths use ``Model.__table__`` with SQLAlchemy Core.
+
+Work columns (``next_at``, ``plan_at``, ``watch_at``, ``live_at``) are NULL when there is nothing to do and carry
+partial indexes, so that a question costs what is due, not what is stored. Columns named ``…_sealed`` are encrypted
+(:mod:`lockbridge.storage.vault`); ``pin_index`` is the keyed index that answers "is this PIN taken on this lock?".
+Every row belongs to one host.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, LargeBinary, MetaData, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from lockbridge.storage.types import Json, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Table(SQLModel):
+    """What all tables share: this project's metadata."""
+
+    metadata = metadata
+
+
+def _key() -> Any:
+    return Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(_sqlite_integer(), "sqlite"))
+
+
+def _sqlite_integer() -> Any:
+    """SQLite numbers rows by itself only in a column declared INTEGER."""
+    from sqlalchemy import Integer  # noqa: PLC0415 - stands beside its one reason
+
+    return Integer()
+
+
+def _to(target: str, *, index: bool = False, nullable: bool = False) -> Any:
+    return Field(
+        default=None if nullable else ..., foreign_key=target, index=index, sa_type=BigInteger, nullable=nullable
+    )
+
+
+def _instant(*, nullable: bool = False) -> Any:
+    return Field(default=None if nullable else ..., sa_type=UtcDateTime, nullable=nullable)
+
+
+def _sealed() -> Any:
+    return Field(default=None, sa_type=LargeBinary, nullable=True)
+
+
+def _json() -> Any:
+    return Field(default_factory=dict, sa_type=Json, nullable=False)
+
+
+def _work(table: str, column: str, then: str = "id") -> Index:
+    """A partial index over the rows that have work: ordered by when, then by key."""
+    present = text(f"{column} IS NOT NULL")
+    return Index(f"ix_{table}_{column}", column, then, sqlite_where=present, postgresql_where=present)
+
+
+class Host(Table, table=True):
+    """Somebody who rents out properties. ``settings`` are the codes' defaults (domain.settings.CodeSettings)."""
+
+    id: int | None = _key()
+    name: str
+    email_sealed: bytes | None = _sealed()
+    language: str = "en"
+    settings: dict[str, Any] = _json()
+    created_at: datetime = _instant()
+
+
+class Property(Table, table=True):
+    """A place that is rented. ``settings`` override the host's where given."""
+
+    id: int | None = _key()
+    host_id: int = _to("host.id", index=True)
+    name: str
+    zone: str
+    country: str | None = None
+    check_in: str = "16:00"
+    check_out: str = "11:00"
+    settings: dict[str, Any] = _json()
+    created_at: datetime = _instant()
+
+
+class PropertyRef(Table, table=True):
+    """How a booking platform names a property."""
+
+    __tablename__ = "property_ref"
+    __table_args__ = (UniqueConstraint("host_id", "platform", "external_id"),)
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    property_id: int = _to("property.id", index=True)
+    platform: str
+    external_id: str
+
+
+class LockApp(Table, table=True):
+    """A connected lock-app account. ``state``: ``connected`` or ``needs_person`` (no calls until reconnected)."""
+
+    __tablename__ = "lock_app"
+
+    id: int | None = _key()
+    host_id: int = _to("host.id", index=True)
+    provider: str
+    name: str
+    settings_sealed: bytes | None = _sealed()
+    state: str = "connected"
+    state_detail: str | None = None
+    blocked_until: datetime | None = _instant(nullable=True)
+    created_at: datetime = _instant()
+
+
+class Lock(Table, table=True):
+    """One lock: the unit of work. ``next_at`` is when it needs attention; the lease says who gives it."""
+
+    __table_args__ = (UniqueConstraint("lock_app_id", "ref"), _work("lock", "next_at"))
+
+    id: int | None = _key()
+    host_id: int = _to("host.id", index=True)
+    lock_app_id: int = _to("lock_app.id")
+    ref: str
+    name: str
+    capabilities: str
+    online: bool | None = None
+    battery: float | None = None
+    missing: bool = False
+    looked_at: datetime | None = _instant(nullable=True)
+    look_at: datetime | None = _instant(nullable=True)
+    seen_digest: bytes | None = _sealed()
+    seen_count: int = 0
+    waits: int = 0
+    hold_until: datetime | None = _instant(nullable=True)
+    next_at: datetime | None = _instant(nullable=True)
+    lease: str | None = None
+    lease_until: datetime | None = _instant(nullable=True)
+
+
+class Match(Table, table=True):
+    """A lock opens a property (R1)."""
+
+    property_id: int = Field(foreign_key="property.id", primary_key=True, sa_type=BigInteger)
+    lock_id: int = Field(foreign_key="lock.id", primary_key=True, index=True, sa_type=BigInteger)
+    host_id: int = _to("host.id")
+
+
+class Endpoint(Table, table=True):
+    """A webhook address of a host. The token in its path is stored only as a hash."""
+
+    id: int | None = _key()
+    host_id: int = _to("host.id", index=True)
+    platform: str
+    token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    secret_sealed: bytes | None = _sealed()
+    created_at: datetime = _instant()
+
+
+class Delivery(Table, table=True):
+    """The inbox: one webhook as it came. ``state``: waiting, done, ignored, dead."""
+
+    __table_args__ = (UniqueConstraint("endpoint_id", "dedupe_key"), _work("delivery", "next_at"))
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    endpoint_id: int = _to("endpoint.id")
+    platform: str
+    dedupe_key: str
+    received_at: datetime = _instant()
+    headers: dict[str, Any] = _json()
+    body_sealed: bytes | None = _sealed()
+    state: str = "waiting"
+    attempts: int = 0
+    error: str | None = None
+    next_at: datetime | None = _instant(nullable=True)
+
+
+class Stay(Table, table=True):
+    """One reservation of one property. Wall times and zone are kept; instants are derived on every plan."""
+
+    __table_args__ = (
+        UniqueConstraint("host_id", "platform", "external_id"),
+        _work("stay", "plan_at"),
+        Index("ix_stay_property_id_departure", "property_id", "departure"),
+    )
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    property_id: int | None = _to("property.id", nullable=True)
+    property_ref: str
+    platform: str
+    external_id: str
+    reservation_code: str
+    status: str
+    raw_status: str = ""
+    arrival: date
+    departure: date
+    check_in: str | None = None
+    check_out: str | None = None
+    host_check_in: str | None = None
+    host_check_out: str | None = None
+    guest_name: str | None = None
+    guest_first_name: str | None = None
+    contact_sealed: bytes | None = _sealed()
+    language: str | None = None
+    changed_at: datetime | None = _instant(nullable=True)
+    cancelled_at: datetime | None = _instant(nullable=True)
+    code_id: int | None = Field(default=None, sa_type=BigInteger, nullable=True, index=True)
+    trouble: str | None = None
+    created_at: datetime = _instant()
+    plan_at: datetime | None = _instant(nullable=True)
+    ends_at: datetime | None = _instant(nullable=True)
+    erased_at: datetime | None = _instant(nullable=True)
+
+
+class Code(Table, table=True):
+    """The access code of a stay, of staff, or a backup of one lock: digits, name, window, and why they are so."""
+
+    __table_args__ = (
+        Index("ix_code_stay_id", "stay_id"),
+        Index(
+            "ix_code_backup",
+            "lock_id",
+            sqlite_where=text("lock_id IS NOT NULL"),
+            postgresql_where=text("lock_id IS NOT NULL"),
+        ),
+    )
+
+    id: int | None = _key()
+    host_id: int = _to("host.id", index=True)
+    kind: str
+    stay_id: int | None = _to("stay.id", nullable=True)
+    lock_id: int | None = _to("lock.id", nullable=True)
+    pin_sealed: bytes | None = _sealed()
+    pin_reason: str = ""
+    pin_detail: str = ""
+    name: str = ""
+    name_reason: str = ""
+    name_detail: str = ""
+    opens_at: datetime = _instant()
+    closes_at: datetime | None = _instant(nullable=True)
+    wait_for_phone_until: datetime | None = _instant(nullable=True)
+    given_to: int | None = _to("stay.id", nullable=True)
+    given_at: datetime | None = _instant(nullable=True)
+    ended_at: datetime | None = _instant(nullable=True)
+    erased_at: datetime | None = _instant(nullable=True)
+    created_at: datetime = _instant()
+
+
+class Placement(Table, table=True):
+    """One code on one lock (domain.placement.Placement). ``live_at`` is its window's start while it is live."""
+
+    __table_args__ = (
+        Index(
+            "uq_placement_code_lock_live",
+            "code_id",
+            "lock_id",
+            unique=True,
+            sqlite_where=text("live_at IS NOT NULL"),
+            postgresql_where=text("live_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_placement_lock_live",
+            "lock_id",
+            "pin_index",
+            sqlite_where=text("live_at IS NOT NULL"),
+            postgresql_where=text("live_at IS NOT NULL"),
+        ),
+        _work("placement", "watch_at"),
+        _work("placement", "live_at"),
+    )
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    code_id: int = _to("code.id", index=True)
+    lock_id: int = _to("lock.id")
+    kind: str
+    pin_sealed: bytes | None = _sealed()
+    pin_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    name: str = ""
+    opens_at: datetime = _instant()
+    closes_at: datetime | None = _instant(nullable=True)
+    push_at: datetime = _instant()
+    remove_at: datetime | None = _instant(nullable=True)
+    ended: str | None = None
+    made_at: datetime = _instant()
+    state: str = "made"
+    ref: str | None = None
+    replaces: str | None = None
+    asked_sealed: bytes | None = _sealed()
+    asked_at: datetime | None = _instant(nullable=True)
+    intent: str | None = None
+    confirmed_at: datetime | None = _instant(nullable=True)
+    hold_until: datetime | None = _instant(nullable=True)
+    failures: int = 0
+    waits: int = 0
+    looks: int = 0
+    reason: str | None = None
+    detail: str | None = None
+    wish: int = 0
+    told_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    told_at: datetime | None = _instant(nullable=True)
+    watch_at: datetime | None = _instant(nullable=True)
+    live_at: datetime | None = _instant(nullable=True)
+
+
+class SeenCode(Table, table=True):
+    """What the last look found on a lock and is not ours: strangers' codes occupy room, digits and names."""
+
+    __tablename__ = "seen_code"
+
+    lock_id: int = Field(foreign_key="lock.id", primary_key=True, sa_type=BigInteger)
+    ref: str = Field(primary_key=True)
+    host_id: int = _to("host.id")
+    name: str | None = None
+    pin_sealed: bytes | None = _sealed()
+    pin_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    seen_at: datetime = _instant()
+
+
+class Message(Table, table=True):
+    """The outbox. ``key`` is unique: one message is one row, and its Message-ID is derived from it (R38)."""
+
+    __table_args__ = (
+        UniqueConstraint("host_id", "key"),
+        _work("message", "next_at"),
+        Index("ix_message_stay_id", "stay_id"),
+    )
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    stay_id: int | None = _to("stay.id", nullable=True)
+    key: str
+    kind: str
+    to_host: bool = False
+    language: str = "en"
+    facts: dict[str, Any] = _json()
+    state: str = "waiting"
+    text_sealed: bytes | None = _sealed()
+    told: dict[str, Any] = _json()
+    attempts: int = 0
+    error: str | None = None
+    created_at: datetime = _instant()
+    sent_at: datetime | None = _instant(nullable=True)
+    next_at: datetime | None = _instant(nullable=True)
+    lease: str | None = None
+    lease_until: datetime | None = _instant(nullable=True)
+
+
+class Alarm(Table, table=True):
+    """Something a host must know: told once when it begins, once when it is over (R27)."""
+
+    __table_args__ = (
+        Index(
+            "uq_alarm_open",
+            "host_id",
+            "key",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    key: str
+    kind: str
+    facts: dict[str, Any] = _json()
+    began_at: datetime = _instant()
+    ended_at: datetime | None = _instant(nullable=True)
+
+
+class History(Table, table=True):
+    """What was decided and why: append-only, per stay, code and lock (R40). Never holds digits."""
+
+    __table_args__ = (
+        Index("ix_history_stay_id_id", "stay_id", "id"),
+        Index("ix_history_lock_id_id", "lock_id", "id"),
+        Index("ix_history_code_id_id", "code_id", "id"),
+    )
+
+    id: int | None = _key()
+    host_id: int = Field(sa_type=BigInteger)
+    at: datetime = _instant()
+    stay_id: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    code_id: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    lock_id: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    kind: str
+    why: str
+
+
+class Run(Table, table=True):
+    """One row for each scheduled run that has been taken: the database decides which process runs it."""
+
+    __tablename__ = "run_ledger"
+
+    name: str = Field(primary_key=True)
+    scheduled_for: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    taken_at: datetime = _instant()
+    done_at: datetime | None = _instant(nullable=True)
+    report: dict[str, Any] = _json()
+
+
+class KeyCheck(Table, table=True):
+    """Something sealed with each key in use, so that a wrong key file is found at start, not at a guest's door."""
+
+    __tablename__ = "key_check"
+
+    key_id: str = Field(primary_key=True)
+    sealed: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = _instant()
+
+
+HOST = metadata.tables["host"]
+PROPERTY = metadata.tables["property"]
+PROPERTY_REF = metadata.tables["property_ref"]
+LOCK_APP = metadata.tables["lock_app"]
+LOCK = metadata.tables["lock"]
+MATCH = metadata.tables["match"]
+ENDPOINT = metadata.tables["endpoint"]
+DELIVERY = metadata.tables["delivery"]
+STAY = metadata.tables["stay"]
+CODE = metadata.tables["code"]
+PLACEMENT = metadata.tables["placement"]
+SEEN_CODE = metadata.tables["seen_code"]
+MESSAGE = metadata.tables["message"]
+ALARM = metadata.tables["alarm"]
+HISTORY = metadata.tables["history"]
+RUN = metadata.tables["run_ledger"]
+KEY_CHECK = metadata.tables["key_check"]

@@ -1,0 +1,103 @@
+"""Column types that mean the same on SQLite and PostgreSQL: a UTC instant, and JSON.
+
+In a table: ``Field(sa_type=UtcDateTime)``, ``Field(sa_type=Json)``.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import JSON, BigInteger, DateTime
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant. Takes aware datetimes of any zone, gives back datetimes whose ``tzinfo`` is ``datetime.UTC``.
+
+    SQLite keeps whole microseconds since 1970 (an integer: exact, ordered, quick to compare); PostgreSQL keeps
+    ``timestamptz``. A naive datetime raises ``ValueError``, anything else ``TypeError``.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """An integer where the database has no type for instants."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(BigInteger())
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """The instant as this database keeps it."""
+        if value is None:
+            return None
+        _refuse_naive(value)
+        if dialect.name == "sqlite":
+            return (value - EPOCH) // MICROSECOND
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """The instant, in UTC."""
+        if value is None:
+            return None
+        if isinstance(value, int):
+            return EPOCH + timedelta(microseconds=value)
+        return _in_utc(value)
+
+
+def _refuse_naive(value: object) -> None:
+    if not isinstance(value, datetime):
+        msg = f"an instant column takes an aware datetime, not {type(value).__name__}"
+        raise TypeError(msg)
+    if value.tzinfo is None or value.utcoffset() is None:
+        msg = f"{value:%Y-%m-%d %H:%M:%S} has no time zone: an instant column takes aware datetimes only"
+        raise ValueError(msg)
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON document (``jsonb`` on PostgreSQL). ``None`` is stored as SQL ``NULL``.
+
+    Character zero, which PostgreSQL cannot keep, becomes U+FFFD on both databases. Dataclasses – a ``Pin`` among
+    them – are refused with ``TypeError``: what goes into a document is chosen field by field.
+    """
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """``jsonb`` where there is one."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(JSONB(none_as_null=True))
+        return dialect.type_descriptor(JSON(none_as_null=True))
+
+
+def dump_json(value: Any) -> str:
+    """The document as compact JSON text. Raises ``TypeError`` for what JSON cannot say, dataclasses included."""
+    text = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z).decode()
+    return _ESCAPED_ZERO.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
+
+
+def load_json(text: str | bytes | float) -> Any:
+    """The document behind JSON text. Raises ``ValueError`` when it is not JSON.
+
+    A number is itself: SQLite gives the document ``7`` back as one.
+    """
+    return text if isinstance(text, int | float) else orjson.loads(text)
+
+
+_ESCAPED_ZERO = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def storable(text: str) -> str:
+    """The text with what a database cannot keep – character zero, half a surrogate pair – replaced by U+FFFD."""
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

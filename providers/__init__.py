@@ -1,0 +1,10 @@
+"""Lock apps: one brand, one module. Nothing here knows anything but the contract and the domain."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lockbridge.contract import ProviderSpec
+from providers import simulator
+
+PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType({spec.key: spec for spec in (simulator.PROVIDER,)})
+"""Every lock app a host can connect, by its key."""

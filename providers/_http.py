@@ -1,0 +1,255 @@
+"""The one way to ask a vendor: JSON over httpx, and every way in which that fails as an error with a remedy.
+
+The rules, for every brand alike:
+
+* a **read** that fails is ``Unreachable``, after at most three tries within five seconds;
+* a **write** is sent once. Never sent (no connection) or refused with 503: ``Unreachable``. Sent and the answer lost
+  (timeout, dropped connection), unintelligible, or any other 5xx: ``OutcomeUnknown``;
+* 429 is ``RateLimited`` with the vendor's own Retry-After; it is not tried again here;
+* whatever else a vendor says is read from its :class:`ErrorTable`, also in an answer with status 200;
+* no message holds a URL, a body or a credential.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import aiohttp
+import httpx
+import orjson
+from httpx_aiohttp import AiohttpTransport
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from lockbridge.contract import (
+    AccountRefused,
+    CodeGone,
+    LockFull,
+    LockNotFound,
+    LockOffline,
+    NameRefused,
+    NameTaken,
+    OutcomeUnknown,
+    PinRefused,
+    PinTaken,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Unreachable,
+    WindowRefused,
+)
+
+T = TypeVar("T")
+
+TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+_UNSENT_AIOHTTP = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_OK = range(200, 300)
+_REFUSED = range(400, 500)
+_LOST = frozenset({httpx.codes.REQUEST_TIMEOUT})
+_GARBAGE = object()
+_USUAL_PAUSE = timedelta(seconds=60)
+_LONGEST_PAUSE = timedelta(days=1)
+
+
+_SAID: Mapping[type[ProviderError], str] = MappingProxyType(
+    {
+        AccountRefused: "the lock app does not let this account in",
+        LockNotFound: "the account has no such lock",
+        LockOffline: "the lock cannot be reached",
+        LockFull: "the lock is full",
+        CodeGone: "the lock app has no such code",
+        PinRefused: "the lock does not take these digits",
+        PinTaken: "another code on the lock has these digits",
+        NameRefused: "the lock app does not take this name",
+        NameTaken: "another code on the lock has this name",
+        WindowRefused: "the lock app does not take this window",
+    }
+)
+_STATUSES: Mapping[int, type[ProviderError]] = MappingProxyType({401: AccountRefused, 403: AccountRefused})
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTable:
+    """How one brand says no: its words, then its status codes, each with the error it means.
+
+    ``word_of`` finds the vendor's word in an answer's JSON (None: there is none); it may raise nothing.
+    """
+
+    words: Mapping[str, type[ProviderError]] = field(default_factory=dict)
+    statuses: Mapping[int, type[ProviderError]] = field(default_factory=lambda: _STATUSES)
+    word_of: Callable[[Any], str | None] = lambda _: None
+
+    def meaning(self, status: int, body: Any) -> type[ProviderError] | None:
+        """The error an answer stands for; None when the table knows nothing of it."""
+        return self.words.get(self.word_of(body) or "") or self.statuses.get(status)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a read is tried, how long after the first try another may begin, and how the pauses are slept."""
+
+    tries: int = 3
+    within: timedelta = timedelta(seconds=5)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def read(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Do it until it answers or the patience is used up; raises the last Unreachable."""
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self.tries) | stop_before_delay(self.within),
+            wait=wait_random_exponential(multiplier=0.2, max=1.0),
+            retry=retry_if_exception_type(Unreachable),
+            sleep=self.sleep,
+            reraise=True,
+        )
+
+        async def attempt() -> T:
+            return await once()
+
+        return await retrying(attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """One account at one vendor: where to ask, as whom, and how its refusals read."""
+
+    http: httpx.AsyncClient
+    base: str
+    errors: ErrorTable
+    now: Callable[[], datetime]
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    patience: Patience = Patience()
+    timeout: httpx.Timeout = field(default_factory=lambda: TIMEOUT)
+
+    async def ask(
+        self, method: str, path: str, parse: Callable[[Any], T], *, idempotent: bool, body: object = None
+    ) -> T:
+        """Send one request and read the answer's JSON (None when it is empty) with ``parse``.
+
+        ``idempotent`` says that nothing is changed by it: only then may it be repeated. ``parse`` raises LookupError,
+        TypeError, ValueError or AttributeError for an answer that does not make sense. Raises ProviderError only.
+        """
+        if not idempotent:
+            return await self._once(method, path, parse, idempotent=False, body=body)
+        return await self.patience.read(lambda: self._once(method, path, parse, idempotent=True, body=body))
+
+    async def _once(self, method: str, path: str, parse: Callable[[Any], T], *, idempotent: bool, body: object) -> T:
+        try:
+            response = await self.http.request(
+                method,
+                self.base + path,
+                content=None if body is None else orjson.dumps(body),
+                headers={**self.headers, "content-type": "application/json"} if body is not None else self.headers,
+                timeout=self.timeout,
+                follow_redirects=False,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+            raise _no_answer(error, idempotent=idempotent) from None
+        return self._read(response, parse, idempotent=idempotent)
+
+    def _read(self, response: httpx.Response, parse: Callable[[Any], T], *, idempotent: bool) -> T:
+        body, status = _json(response), response.status_code
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            msg = "the lock app asks for fewer calls"
+            raise RateLimited(msg, retry_after(response.headers.get("retry-after"), self.now()))
+        meaning = self.errors.meaning(status, body)
+        if meaning is not None:
+            raise meaning(_SAID.get(meaning, "the lock app refused"))
+        if status not in _OK:
+            raise _failure(status, idempotent=idempotent)
+        try:
+            if body is _GARBAGE:
+                raise ValueError  # noqa: TRY301 - garbage and a wrong shape are one case
+            return parse(body)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            msg = "the lock app's answer makes no sense"
+            raise _lost(msg, idempotent=idempotent) from None
+
+
+def _json(response: httpx.Response) -> Any:
+    if not response.content:
+        return None
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return _GARBAGE
+
+
+def _no_answer(error: Exception, *, idempotent: bool) -> ProviderError:
+    name = type(error.__cause__ or error).__name__
+    if _was_never_sent(error):
+        return Unreachable(f"no connection to the lock app ({name})")
+    return _lost(f"the lock app's answer was lost ({name})", idempotent=idempotent)
+
+
+def _was_never_sent(error: Exception) -> bool:
+    """Whether the request cannot have left this machine.
+
+    ``httpx-aiohttp`` reports a connection that was dropped after sending as ``ConnectTimeout``: its cause tells.
+    """
+    if isinstance(error.__cause__, aiohttp.ClientConnectionError):
+        return isinstance(error.__cause__, _UNSENT_AIOHTTP)
+    return isinstance(error, _UNSENT)
+
+
+def _lost(message: str, *, idempotent: bool) -> ProviderError:
+    return Unreachable(message) if idempotent else OutcomeUnknown(message)
+
+
+def _failure(status: int, *, idempotent: bool) -> ProviderError:
+    """What a status means that the brand's own table does not explain."""
+    message = f"the lock app answered {status}"
+    if status == httpx.codes.SERVICE_UNAVAILABLE:
+        return Unreachable(message)
+    if status in _REFUSED and status not in _LOST and not idempotent:
+        return Rejected(message)
+    return _lost(message, idempotent=idempotent)
+
+
+def retry_after(header: str | None, now: datetime) -> timedelta:
+    """How long a Retry-After header (seconds or an HTTP date) asks to stay away: 1 s to a day; 60 s if it is silent."""
+    if not header:
+        return _USUAL_PAUSE
+    try:
+        pause = timedelta(seconds=int(header)) if header.strip().isdecimal() else _instant(header) - now
+    except (ValueError, OverflowError):
+        return _USUAL_PAUSE
+    return min(max(pause, timedelta(seconds=1)), _LONGEST_PAUSE)
+
+
+def _instant(header: str) -> datetime:
+    """An HTTP date; a date without a zone is UTC (RFC 9110)."""
+    instant = parsedate_to_datetime(header)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def client(*, connections: int = 100) -> httpx.AsyncClient:
+    """The HTTP client to hand to drivers: aiohttp's pool, and a request is sent once.
+
+    aiohttp by itself repeats a PUT or DELETE whose kept connection was dropped, which may do a write twice.
+    """
+    return httpx.AsyncClient(transport=AiohttpTransport(client=lambda: _session(connections)))
+
+
+def _session(connections: int) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=connections, ssl=httpx.create_ssl_context())
+    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    session._retry_connection = False  # noqa: SLF001 - aiohttp has no public switch for it
+    return session

