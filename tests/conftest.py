@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import sqlalchemy
 
+from lockbridge.clock import use_packaged_time_zones
 from lockbridge.storage import tables
 from lockbridge.storage.database import Database, known_revisions
 from lockbridge.storage.vault import KeyRing, Vault
@@ -21,9 +22,10 @@ from lockbridge.storage.vault import KeyRing, Vault
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """The whole run may reach this machine only; pytest-socket reads these options when it is configured."""
+    """The run may reach this machine only (pytest-socket reads these options); zones are those of the package."""
     config.option.allow_hosts = "127.0.0.1,::1,localhost"
     config.option.allow_unix_socket = True
+    use_packaged_time_zones()
 
 
 def make_tables(url: str) -> None:

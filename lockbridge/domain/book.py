@@ -149,7 +149,7 @@ class Decision:
     """
 
     code: CodeId
-    window: Window | None
+    window: Window
     pin: PinChoice | None = None
     name: NameChoice | None = None
     added: tuple[Placement, ...] = ()
@@ -178,6 +178,8 @@ def decide(
     waits_until = _waits_for_phone(chain, place, before, window, now)
     if waits_until is not None:
         return Decision(before.code, window, waiting_until=waits_until)
+    if not place.locks:
+        return Decision(before.code, window, changed=tuple(_left_behind(before.placements, now)))
     try:
         pin = _pin(chain, place, before, books, window, below)
     except NoCommonLength as error:
@@ -285,8 +287,13 @@ def _placements(
             if wished != earlier:
                 changed.append(wished)
                 books[lock.id].enter(settled.pin, settled.name, window, settled.code)
-    changed.extend(ended(placement, Ended.UNMATCHED, now) for placement in on_lock.values() if placement.ended is None)
+    changed.extend(_left_behind(on_lock.values(), now))
     return added, changed
+
+
+def _left_behind(placements: Iterable[Placement], now: datetime) -> Iterable[Placement]:
+    """Placements on locks that no longer open the stay's property (R4, R19)."""
+    return (ended(placement, Ended.UNMATCHED, now) for placement in placements if placement.ended is None)
 
 
 def _pin_for(earlier: Placement, settled: Decided) -> Pin | None:

@@ -1,18 +1,18 @@
 """Recognising our own codes in what a lock app lists (architecture, law 5 and 6).
 
 A code is ours when the lock app calls it by the reference it gave us, or – where it gave none, or its answer was
-lost – when it bears the name and digits we asked for. Everything else is a stranger's: it takes up room and digits
-and is never touched.
+lost – when it bears the name and digits we asked for (the name and window, where digits cannot be read). Everything
+else is a stranger's: it takes up room and digits and is never touched.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, PlacementId
 from lockbridge.domain.lock import Capabilities, Readback
-from lockbridge.domain.placement import Placement, spec_for
+from lockbridge.domain.placement import Placement, Verb, spec_for
 from lockbridge.domain.seen import CodeState, SeenCode
 
 
@@ -37,29 +37,52 @@ def observe(placements: Sequence[Placement], seen: Iterable[SeenCode]) -> Observ
     ours: dict[PlacementId, SeenCode] = {}
     replaced: dict[PlacementId, SeenCode] = {}
     for placement in placements:
-        if placement.ref is not None and placement.ref in left:
-            ours[placement.id] = left.pop(placement.ref)
+        code = left.get(placement.ref) if placement.ref is not None else None
+        if code is not None and not _somebody_elses(placement, code):
+            ours[placement.id] = left.pop(code.ref)
         if placement.replaces is not None and placement.replaces in left:
             replaced[placement.id] = left.pop(placement.replaces)
-    for placement in placements:
-        ref = None if placement.id in ours else _recognised(placement, left.values())
-        if ref is not None:
-            ours[placement.id] = left.pop(ref)
+    for bears in (_bears_exactly, _bears):
+        for placement in placements:
+            ref = None if placement.id in ours else _recognised(placement, left.values(), bears)
+            if ref is not None:
+                ours[placement.id] = left.pop(ref)
     return Observation(ours, replaced, tuple(left.values()))
 
 
-def _recognised(placement: Placement, codes: Iterable[SeenCode]) -> CodeRef | None:
+def _somebody_elses(placement: Placement, code: SeenCode) -> bool:
+    """Whether our reference was given to another's code: neither the name nor the digits are those confirmed (law 6)."""
+    asked = placement.asked
+    if not placement.confirmed or asked is None or asked.pin is None or not asked.name:
+        return False
+    return code.pin not in (None, asked.pin) and code.name not in (None, asked.name)
+
+
+def _recognised(
+    placement: Placement, codes: Iterable[SeenCode], bears: Callable[[SeenCode, CodeSpec], bool]
+) -> CodeRef | None:
     asked = placement.asked
     if asked is None or (placement.ref is not None and placement.intent is None):
         return None
-    return next((code.ref for code in codes if _bears(code, asked)), None)
+    specs = (asked, replace(asked, pin=asked.pin and placement.pin, name=asked.name and placement.name))
+    wanted = specs if placement.intent is Verb.UPDATE else specs[:1]
+    return next((code.ref for code in codes if any(bears(code, spec) for spec in wanted)), None)
+
+
+def _bears_exactly(code: SeenCode, asked: CodeSpec) -> bool:
+    """Same digits, name and window, as far as they can be read – and the digits or the name can."""
+    names = None if code.name is None or not asked.name else code.name == asked.name
+    pins = _same_pin(code, asked)
+    return (pins, names) != (None, None) and pins is not False and names is not False and code.window == asked.window
 
 
 def _bears(code: SeenCode, asked: CodeSpec) -> bool:
-    """Same digits and same name, as far as both can be read – and at least one of the two can."""
-    pins = None if code.pin is None or asked.pin is None else code.pin == asked.pin
-    names = None if code.name is None or not asked.name else code.name == asked.name
-    return (pins, names) != (None, None) and pins is not False and names is not False
+    """Same digits, and the same name where it can be read. A name alone is not enough: a stranger may bear it."""
+    return _same_pin(code, asked) is True and (code.name is None or not asked.name or code.name == asked.name)
+
+
+def _same_pin(code: SeenCode, asked: CodeSpec) -> bool | None:
+    return None if code.pin is None or asked.pin is None else code.pin == asked.pin
 
 
 def from_memory(placements: Sequence[Placement], now: datetime) -> Observation:
@@ -67,7 +90,7 @@ def from_memory(placements: Sequence[Placement], now: datetime) -> Observation:
     ours = {
         placement.id: SeenCode(
             ref=placement.ref,
-            pin=placement.pin,
+            pin=placement.asked.pin or placement.pin,
             name=placement.asked.name,
             window=placement.asked.window,
         )
@@ -76,16 +99,22 @@ def from_memory(placements: Sequence[Placement], now: datetime) -> Observation:
         and placement.asked is not None
         and not (placement.asked.window is not None and placement.asked.window.over(now))
     }
-    return Observation(ours, {}, ())
+    replaced = {
+        placement.id: SeenCode(ref=placement.replaces) for placement in placements if placement.replaces is not None
+    }
+    return Observation(ours, replaced, ())
 
 
 def differences(placement: Placement, code: SeenCode, capabilities: Capabilities) -> frozenset[str]:
-    """Which of ``pin``, ``name`` and ``window`` the lock holds otherwise than wanted, as far as it can be read."""
+    """Which of ``pin``, ``name`` and ``window`` the lock holds otherwise than wanted, as far as it can be read.
+
+    A name that cannot be changed in place counts as right: a label is not worth taking a code off the door.
+    """
     spec = spec_for(placement, capabilities)
     found = set()
     if not capabilities.chooses_pin and _pin_differs(placement, code, capabilities):
         found.add("pin")
-    if capabilities.keeps_names and code.name is not None and code.name != spec.name:
+    if spec.name and "name" in capabilities.updates and code.name not in (None, spec.name):
         found.add("name")
     if capabilities.keeps_windows and code.window != spec.window:
         found.add("window")

@@ -11,9 +11,12 @@ from datetime import datetime
 from lockbridge.domain.code import CodeKind, CodeSpec
 from lockbridge.domain.ids import CodeRef, PlacementId
 from lockbridge.domain.lock import Capabilities
-from lockbridge.domain.observe import Observation, differences
-from lockbridge.domain.placement import Phase, Placement, PlacementState, Verb, spec_for
+from lockbridge.domain.observe import Observation, differences, settled
+from lockbridge.domain.placement import Ended, Phase, Placement, PlacementState, Verb, spec_for
 from lockbridge.domain.seen import CodeState, SeenCode
+
+MAX_REMOVALS = 20
+"""More codes that somebody may still need are not removed at once (law 7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +46,80 @@ def plan_lock(
     observation: Observation | None,
     now: datetime,
     *,
-    max_removals: int = 20,
+    max_removals: int = MAX_REMOVALS,
 ) -> Plan:
-    """What to ask of a lock so that it holds what is wanted.
+    """What to ask of a lock so that it holds what is wanted; at most one call for each placement.
 
     ``observation=None`` means the lock could not be looked at: then nothing is planned (law 4). Codes of
-    strangers appear in no action. Placements held back until later (``hold_until``) are left for then.
+    strangers appear in no action. Placements held back until later (``hold_until``) are left for then. A slot that
+    this plan frees is filled by the next one, once the lock was seen without the code (R31).
     """
     if observation is None:
         return Plan()
-    ready = [placement for placement in placements if placement.live and not placement.held(now)]
-    removals = [action for placement in ready for action in _removal(placement, observation, capabilities, now)]
-    refused = _refusal(removals, placements, now, max_removals)
-    if refused:
-        return Plan(refused=refused)
-    changes = [action for placement in ready for action in _change(placement, observation, capabilities, now)]
-    missing = [placement for placement in ready if _missing(placement, observation, now)]
-    room = capabilities.max_codes - observation.count
-    displaced, sets, waiting = _allot(missing, placements, observation, capabilities, room, now)
-    return Plan((*removals, *displaced, *changes, *sets), frozenset(waiting))
+    draft = _draft(capabilities, placements, observation, now, max_removals)
+    return Plan(refused=draft.refused) if draft.refused else draft
 
 
 def preview(
     capabilities: Capabilities, placements: Sequence[Placement], observation: Observation | None, now: datetime
 ) -> Plan:
-    """The same planner, run dry and without regard to waiting times: what would be done in the end (R47)."""
-    return plan_lock(capabilities, [replace(placement, hold_until=None) for placement in placements], observation, now)
+    """The same planner, run dry and without regard to waiting times: what would be done in the end (R47).
+
+    A plan that would be refused is shown with its actions.
+    """
+    if observation is None:
+        return Plan()
+    unheld = [replace(placement, hold_until=None) for placement in placements]
+    return _draft(capabilities, unheld, observation, now, MAX_REMOVALS)
+
+
+def closed(placement: Placement, now: datetime) -> bool:
+    """Whether the code serves nobody any more, though it may stay on the lock for a while (R29, R30)."""
+    return placement.ended is Ended.CANCELLED or placement.window.over(now)
+
+
+def unwanted(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> bool:
+    """Whether this code of ours must come off the lock now.
+
+    It is over; or its time has not come and the lock has no clock; or its window has closed and the lock would
+    still open, since it holds another window than the last one wanted.
+    """
+    phase = placement.phase(now)
+    if phase is Phase.OVER:
+        return True
+    if not capabilities.keeps_windows:
+        return capabilities.can_remove and (phase is Phase.EARLY or placement.window.over(now))
+    return placement.window.over(now) and "window" in differences(placement, code, capabilities)
+
+
+def _draft(
+    capabilities: Capabilities,
+    placements: Sequence[Placement],
+    observation: Observation,
+    now: datetime,
+    max_removals: int,
+) -> Plan:
+    ready = sorted(
+        (placement for placement in placements if placement.live and not placement.held(now)), key=_urgency(now)
+    )
+    removals = [action for placement in ready for action in _removal(placement, observation, capabilities, now)]
+    busy = {action.placement for action in removals}
+    room = capabilities.max_codes - observation.count
+    changes: list[Action] = []
+    for placement in ready:
+        change = None if placement.id in busy else _change(placement, observation, capabilities, now, room)
+        if change is not None:
+            changes.append(change)
+            room -= change.verb is Verb.SET
+    busy.update(action.placement for action in changes)
+    movable = [
+        placement for placement in ready if placement.id not in busy and _movable(placement, observation, capabilities)
+    ]
+    missing = [placement for placement in ready if placement.id not in busy and _missing(placement, observation, now)]
+    freeing = len(removals) + _being_removed(observation)
+    displaced, sets, waiting = _allot(missing, movable, observation, capabilities, _Room(room, freeing), now)
+    refused = _refusal(removals, placements, now, max_removals)
+    return Plan((*removals, *displaced, *changes, *sets), frozenset(waiting), refused)
 
 
 def _removal(
@@ -79,41 +130,76 @@ def _removal(
         return
     old = observation.replaced.get(placement.id)
     code = observation.ours.get(placement.id)
-    phase = placement.phase(now)
-    if old is not None and old.state is not CodeState.REMOVING and (placement.confirmed or phase is Phase.OVER):
+    if code is not None and code.state is not CodeState.REMOVING and unwanted(placement, code, capabilities, now):
+        yield Action(Verb.REMOVE, placement.id, _why_off(placement, now), code.ref)
+    elif old is not None and old.state is not CodeState.REMOVING and _superseded(placement, capabilities, now):
         yield Action(Verb.REMOVE, placement.id, "replaced by the new code", old.ref)
-    if code is None or code.state is CodeState.REMOVING:
-        return
-    if phase is Phase.OVER:
-        yield Action(Verb.REMOVE, placement.id, _why_over(placement), code.ref)
-    elif phase is Phase.EARLY and not capabilities.keeps_windows:
-        yield Action(Verb.REMOVE, placement.id, "its time has not come and the lock has no clock", code.ref)
 
 
-def _why_over(placement: Placement) -> str:
-    return f"the stay was {placement.ended}" if placement.ended else "the stay is over"
+def _superseded(placement: Placement, capabilities: Capabilities, now: datetime) -> bool:
+    """Whether the old code of a replaced pair can go: the new one is confirmed, or nobody needs either."""
+    early = placement.phase(now) is Phase.EARLY and not capabilities.keeps_windows
+    return placement.confirmed or early or closed(placement, now) or placement.phase(now) is Phase.OVER
+
+
+def _why_off(placement: Placement, now: datetime) -> str:
+    if placement.ended is not None:
+        return f"the stay was {placement.ended}" if placement.kind is CodeKind.GUEST else f"it was {placement.ended}"
+    if placement.phase(now) is Phase.EARLY:
+        return "its time has not come and the lock has no clock"
+    return "the stay is over" if placement.kind is CodeKind.GUEST else "its time is over"
 
 
 def _change(
-    placement: Placement, observation: Observation, capabilities: Capabilities, now: datetime
-) -> Iterable[Action]:
+    placement: Placement, observation: Observation, capabilities: Capabilities, now: datetime, room: int
+) -> Action | None:
     """Correct what the lock holds otherwise than wanted: in place where it can, else by replacing it (R19, R33)."""
     code = observation.ours.get(placement.id)
     if code is None or code.state is CodeState.REMOVING or not _wanted(placement, capabilities, now):
-        return
-    spec = spec_for(placement, capabilities)
+        return None
     changed = differences(placement, code, capabilities)
-    if changed and changed <= capabilities.updates:
-        yield Action(Verb.UPDATE, placement.id, f"{', '.join(sorted(changed))} changed", code.ref, spec)
-    elif changed and _holds_both(changed, capabilities):
-        yield Action(Verb.SET, placement.id, f"{', '.join(sorted(changed))} changed; new code first", code.ref, spec)
-    elif changed:
-        yield Action(
-            Verb.REMOVE, placement.id, f"{', '.join(sorted(changed))} changed; the lock cannot hold both", code.ref
-        )
-        yield Action(Verb.SET, placement.id, "put back as wanted", None, spec)
-    elif placement.state is PlacementState.FAILED or code.trouble is not None:
-        yield Action(Verb.UPDATE, placement.id, "asked again: it was not confirmed", code.ref, spec)
+    if not changed:
+        return _asked_again(placement, code, capabilities)
+    what = f"{', '.join(sorted(changed))} changed"
+    if changed <= capabilities.updates:
+        return Action(Verb.UPDATE, placement.id, what, code.ref, spec_for(placement, capabilities))
+    return _replacement(placement, code, observation.replaced.get(placement.id), changed, capabilities, room, what)
+
+
+def _replacement(
+    placement: Placement,
+    code: SeenCode,
+    old: SeenCode | None,
+    changed: frozenset[str],
+    capabilities: Capabilities,
+    room: int,
+    what: str,
+) -> Action | None:
+    """The new code first where the lock can hold both; else the old one goes and the next plan puts the new one on.
+
+    Only one old code is remembered for a placement: while there is one, it or the one that came after it goes first.
+    """
+    if not capabilities.can_remove:
+        return Action(Verb.SET, placement.id, f"{what}; a new code", code.ref, spec_for(placement, capabilities))
+    if not _holds_both(changed, capabilities) or (room <= 0 and old is None):
+        return Action(Verb.REMOVE, placement.id, f"{what}; the lock cannot hold both", code.ref)
+    if old is None:
+        return Action(Verb.SET, placement.id, f"{what}; new code first", code.ref, spec_for(placement, capabilities))
+    if old.state is CodeState.REMOVING:
+        return None
+    spare = old if settled(code) else code
+    return Action(Verb.REMOVE, placement.id, f"{what} again; one old code at a time", spare.ref)
+
+
+def _asked_again(placement: Placement, code: SeenCode, capabilities: Capabilities) -> Action | None:
+    if placement.state is not PlacementState.FAILED and code.trouble is None:
+        return None
+    again = "asked again: it was not confirmed"
+    if capabilities.updates:
+        return Action(Verb.UPDATE, placement.id, again, code.ref, spec_for(placement, capabilities))
+    if capabilities.can_remove:
+        return Action(Verb.REMOVE, placement.id, f"to be {again}", code.ref)
+    return Action(Verb.SET, placement.id, again, code.ref, spec_for(placement, capabilities))
 
 
 def _holds_both(changed: frozenset[str], capabilities: Capabilities) -> bool:
@@ -125,67 +211,91 @@ def _holds_both(changed: frozenset[str], capabilities: Capabilities) -> bool:
 
 def _wanted(placement: Placement, capabilities: Capabilities, now: datetime) -> bool:
     phase = placement.phase(now)
-    return phase is Phase.DUE or (phase is Phase.EARLY and capabilities.keeps_windows)
+    if phase is Phase.OVER or closed(placement, now):
+        return False
+    return phase is Phase.DUE or capabilities.keeps_windows
 
 
 def _missing(placement: Placement, observation: Observation, now: datetime) -> bool:
-    return placement.phase(now) is Phase.DUE and placement.id not in observation.ours
+    return (
+        placement.phase(now) is Phase.DUE and not closed(placement, now) and placement.id not in observation.ours
+    )
+
+
+def _being_removed(observation: Observation) -> int:
+    seen = (*observation.ours.values(), *observation.replaced.values(), *observation.strangers)
+    return sum(1 for code in seen if code.state is CodeState.REMOVING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Slots that are free, and slots that will be soon because their codes are being removed."""
+
+    free: int
+    freeing: int
 
 
 def _allot(
     missing: Sequence[Placement],
-    placements: Sequence[Placement],
+    movable: Sequence[Placement],
     observation: Observation,
     capabilities: Capabilities,
-    room: int,
+    room: _Room,
     now: datetime,
 ) -> tuple[list[Action], list[Action], list[PlacementId]]:
-    """Give the free slots to the soonest (R26); where there are none, later stays' codes make room for sooner ones."""
-    movable = sorted(
-        (p for p in placements if p.id in observation.ours and _may_be_displaced(p, observation.ours[p.id], now)),
-        key=_urgency(now),
-    )
+    """Give the free slots to the soonest (R26); where there are none, later stays' codes make room for sooner ones.
+
+    Both sequences come in order of urgency.
+    """
+    free = max(0, room.free)
+    sets = [
+        Action(Verb.SET, placement.id, _why_now(placement, now), None, spec_for(placement, capabilities))
+        for placement in missing[:free]
+    ]
+    waiting = missing[free:]
+    later = list(movable)
     displaced: list[Action] = []
-    sets: list[Action] = []
-    waiting: list[PlacementId] = []
-    for placement in sorted(missing, key=_urgency(now)):
-        if room > 0:
-            room -= 1
-            sets.append(
-                Action(Verb.SET, placement.id, _why_now(placement, now), None, spec_for(placement, capabilities))
-            )
-            continue
-        waiting.append(placement.id)
-        if capabilities.can_remove and movable and _urgency(now)(placement) < _urgency(now)(movable[-1]):
-            later = movable.pop()
-            displaced.append(
-                Action(
-                    Verb.REMOVE,
-                    later.id,
-                    "the lock is full and a sooner stay needs the slot",
-                    observation.ours[later.id].ref,
-                )
-            )
-    return displaced, sets, waiting
+    for placement in waiting[room.freeing :]:
+        if not later or placement.kind is CodeKind.BACKUP or _urgency(now)(placement) >= _urgency(now)(later[-1]):
+            break
+        gives_way = later.pop()
+        ref = observation.ours[gives_way.id].ref
+        displaced.append(Action(Verb.REMOVE, gives_way.id, "the lock is full and a sooner stay needs the slot", ref))
+    return displaced, sets, [placement.id for placement in waiting]
 
 
-def _may_be_displaced(placement: Placement, code: SeenCode, now: datetime) -> bool:
+def _movable(placement: Placement, observation: Observation, capabilities: Capabilities) -> bool:
+    """Whether the code may give way to a more urgent one: a guest's whose slot is free once it is gone."""
+    code = observation.ours.get(placement.id)
     return (
-        placement.kind is CodeKind.GUEST
-        and not placement.window.holds(now)
-        and placement.phase(now) is not Phase.OVER
+        capabilities.can_remove
+        and placement.kind is CodeKind.GUEST
+        and code is not None
         and code.state is not CodeState.REMOVING
+        and placement.id not in observation.replaced
     )
 
 
 class _urgency:  # noqa: N801 - used as a sort key, like operator.itemgetter
-    """Who gets a slot first: a guest in the house, a standing code, then the soonest stay."""
+    """Who gets a slot first: who may open the door now (a guest in the house first), the soonest stay, then spares.
+
+    Spares are backup codes nobody has, and codes that are on the lock for nobody any more.
+    """
 
     def __init__(self, now: datetime) -> None:
         self._now = now
 
-    def __call__(self, placement: Placement) -> tuple[bool, datetime, int]:
-        return (not placement.window.holds(self._now), placement.window.starts, placement.id)
+    def __call__(self, placement: Placement) -> tuple[int, datetime, int]:
+        return (self._rank(placement), placement.window.starts, placement.id)
+
+    def _rank(self, placement: Placement) -> int:
+        if closed(placement, self._now):
+            return 4
+        if placement.kind is CodeKind.BACKUP and placement.remove_at is None:
+            return 3
+        if not placement.window.holds(self._now):
+            return 2
+        return 0 if placement.kind is CodeKind.GUEST else 1
 
 
 def _why_now(placement: Placement, now: datetime) -> str:
@@ -197,11 +307,15 @@ def _why_now(placement: Placement, now: datetime) -> str:
 
 
 def _refusal(removals: Sequence[Action], placements: Sequence[Placement], now: datetime, limit: int) -> str | None:
-    if len(removals) > limit:
-        return f"it would remove {len(removals)} codes at once; the limit is {limit}"
+    """Why these removals must not be made (law 7). Codes whose window has closed do not count: nobody needs them."""
     by_id = {placement.id: placement for placement in placements}
-    for action in removals:
-        placement = by_id[action.placement]
-        if placement.phase(now) is Phase.OVER and placement.ended is None and placement.in_house(now):
-            return "it would take the code of a guest in the house"
-    return None
+    taken = [by_id[action.placement] for action in removals]
+    if any(placement.ended is None and placement.in_house(now) for placement in taken if _goes(placement, now)):
+        return "it would take the code of a guest in the house"
+    harmful = sum(1 for placement in taken if not placement.window.over(now) and _goes(placement, now))
+    return f"it would remove {harmful} codes at once; the limit is {limit}" if harmful > limit else None
+
+
+def _goes(placement: Placement, now: datetime) -> bool:
+    """Whether a removal leaves the placement without a code, rather than with the new one of a pair."""
+    return placement.phase(now) is Phase.OVER or not placement.confirmed

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from lockbridge.domain.lock import Capabilities
+from lockbridge.domain.lock import Capabilities, Readback
 from lockbridge.domain.observe import Observation, differences, settled
 from lockbridge.domain.placement import Phase, Placement, PlacementState, Verb, spec_for
 from lockbridge.domain.plan import Action
@@ -19,6 +19,9 @@ from lockbridge.domain.seen import CodeState, Kind, Receipt, Remedy, SeenCode, T
 class NoteKind(StrEnum):
     """What can happen to a placement, as its history tells it."""
 
+    ASKED_TO_SET = "asked_to_set"
+    ASKED_TO_UPDATE = "asked_to_update"
+    ASKED_TO_REMOVE = "asked_to_remove"
     CONFIRMED = "confirmed"
     ACCEPTED = "accepted"
     ADOPTED = "adopted"
@@ -74,7 +77,8 @@ def after_look(placement: Placement, observation: Observation, capabilities: Cap
     if code is None:
         return _not_there(placement, now)
     adopted = placement.intent is not None and placement.ref is None
-    placement = replace(placement, ref=code.ref, intent=None)
+    asked = None if _unproven(placement, capabilities) else placement.asked
+    placement = replace(placement, ref=code.ref, intent=None, asked=asked)
     notes = (Note(NoteKind.ADOPTED, "found on the lock: the call had reached it"),) if adopted else ()
     if placement.phase(now) is Phase.OVER:
         return Settled(_to_be_removed(placement, code, capabilities, now), notes)
@@ -90,6 +94,11 @@ def _to_be_removed(placement: Placement, code: SeenCode, capabilities: Capabilit
     if code.state is CodeState.REMOVING and not placement.held(now):
         return replace(placement, hold_until=now + look_again(placement.looks), looks=placement.looks + 1)
     return placement
+
+
+def _unproven(placement: Placement, capabilities: Capabilities) -> bool:
+    """Whether a change of digits may or may not have been made and the look cannot tell: then it is made again."""
+    return placement.intent is Verb.UPDATE and capabilities.readback is not Readback.FULL
 
 
 def _replaced_is_gone(placement: Placement, observation: Observation) -> Placement:
@@ -215,7 +224,7 @@ def after_trouble(placement: Placement, trouble: Trouble, now: datetime) -> Sett
     if trouble.remedy is Remedy.LOOK:
         held = replace(told, hold_until=now + look_again(placement.looks), looks=placement.looks + 1)
         return Settled(held, (Note(NoteKind.UNKNOWN, trouble.detail),))
-    told = replace(told, intent=None)
+    told = replace(told, intent=None, asked=None)
     if trouble.remedy is Remedy.WAIT:
         held = replace(told, hold_until=now + wait_for(placement.waits, trouble.retry_after), waits=placement.waits + 1)
         return Settled(held, (Note(NoteKind.WAITING, trouble.detail),))

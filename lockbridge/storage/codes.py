@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, se
 from lockbridge.domain.backup import Backup
 from lockbridge.domain.code import CodeKind, Pin, Window
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId, StayId
+from lockbridge.domain.naming import NameChoice
 from lockbridge.domain.placement import Placement, PlacementState
 from lockbridge.storage.rows import index_pin, open_pin, progress_values, seal_pin, to_placement, wish_values
 from lockbridge.storage.tables import CODE, LOCK, PLACEMENT, STAY
@@ -258,6 +259,26 @@ def replace_pin(connection: Connection, vault: Vault, host: HostId, placement: P
         "wish": PLACEMENT.c.wish + 1,
     }
     connection.execute(update(PLACEMENT).where(PLACEMENT.c.id == placement.id).values(**values))
+
+
+def replace_name(connection: Connection, placement: Placement, choice: NameChoice) -> None:
+    """Give one placement another name, to be tried at once, and its code the reason (R14, R15)."""
+    values = {"name": choice.name, "hold_until": placement.hold_until, "wish": PLACEMENT.c.wish + 1}
+    connection.execute(update(PLACEMENT).where(PLACEMENT.c.id == placement.id).values(**values))
+    why = {"name": choice.name, "name_reason": choice.reason.value, "name_detail": choice.detail}
+    connection.execute(update(CODE).where(CODE.c.id == placement.code).values(**why))
+
+
+def set_code_pin(connection: Connection, vault: Vault, code: CodeId, pin: Pin, reason: str) -> None:
+    """Note the digits that were chosen instead, and why."""
+    values = {"pin_sealed": seal_pin(vault, pin), "pin_reason": reason, "pin_detail": ""}
+    connection.execute(update(CODE).where(CODE.c.id == code).values(**values))
+
+
+def waiting_for_room(connection: Connection, lock: LockId) -> list[PlacementId]:
+    """The placements that wait for a free slot on a lock (R26)."""
+    waiting = (PLACEMENT.c.lock_id == lock, PLACEMENT.c.live_at.is_not(None), PLACEMENT.c.state == "no_room")
+    return [PlacementId(row.id) for row in connection.execute(select(PLACEMENT.c.id).where(*waiting))]
 
 
 def backups_on(connection: Connection, vault: Vault, lock: LockId) -> list[Backup]:

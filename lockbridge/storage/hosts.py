@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from lockbridge.domain.book import PropertyFacts
 from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId
+from lockbridge.domain.lock import Lock
+from lockbridge.domain.settings import CodeSettings
 from lockbridge.storage.rows import open_json, seal_json
 from lockbridge.storage.tables import ENDPOINT, HOST, LOCK, LOCK_APP, MATCH, PROPERTY, PROPERTY_REF
 from lockbridge.storage.vault import Vault
@@ -41,6 +44,18 @@ class PropertyRow:
     check_in: str
     check_out: str
     settings: Mapping[str, Any]
+
+    def facts(self, defaults: CodeSettings, locks: tuple[Lock, ...]) -> PropertyFacts:
+        """The property as booking sees it; ``defaults`` are the host's settings."""
+        return PropertyFacts(
+            self.id,
+            self.zone,
+            self.country,
+            time.fromisoformat(self.check_in),
+            time.fromisoformat(self.check_out),
+            defaults.with_overrides(self.settings),
+            locks,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, f
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.code import Pin
-from lockbridge.domain.ids import HostId, LockAppId, LockId, LockRef, PlacementId, PropertyId
+from lockbridge.domain.ids import CodeId, HostId, LockAppId, LockId, LockRef, PlacementId, PropertyId
 from lockbridge.domain.lock import Capabilities, Lock
 from lockbridge.domain.observe import Observation
 from lockbridge.domain.placement import Placement
 from lockbridge.domain.seen import SeenCode
+from lockbridge.storage import codes, journal, outbox
+from lockbridge.storage.journal import Entry
 from lockbridge.storage.rows import (
     index_pin,
     load_capabilities,
@@ -40,6 +42,10 @@ class LockRow:
     capabilities: Capabilities
     online: bool | None
     battery: float | None
+    offline_since: datetime | None
+    low_since: datetime | None
+    full_since: datetime | None
+    refused_since: datetime | None
     missing: bool
     looked_at: datetime | None
     look_at: datetime | None
@@ -100,8 +106,13 @@ class Pass:
     waits: int = 0
     hold_until: datetime | None = None
     look: Look | None = None
-    pins: frozenset[PlacementId] = field(default_factory=frozenset)
+    pins: frozenset[PlacementId] = frozenset()
     """Placements whose digits the provider chose in this pass."""
+    confirmed: frozenset[CodeId] = frozenset()
+    """Codes that were confirmed in this pass: messages that waited for them go now."""
+    watches: Mapping[PlacementId, datetime | None] = field(default_factory=dict)
+    """Arrivals to be looked at sooner, since their code was lost."""
+    history: tuple[Entry, ...] = ()
 
 
 def to_lock(row: Row[Any]) -> LockRow:
@@ -115,6 +126,10 @@ def to_lock(row: Row[Any]) -> LockRow:
         capabilities=load_capabilities(row.capabilities),
         online=row.online,
         battery=row.battery,
+        offline_since=row.offline_since,
+        low_since=row.low_since,
+        full_since=row.full_since,
+        refused_since=row.refused_since,
         missing=row.missing,
         looked_at=row.looked_at,
         look_at=row.look_at,
@@ -199,6 +214,11 @@ def get_lock(connection: Connection, host: HostId, lock: LockId) -> LockRow | No
     """One lock of this host."""
     row = connection.execute(select(LOCK).where(LOCK.c.host_id == host, LOCK.c.id == lock)).one_or_none()
     return to_lock(row) if row else None
+
+
+def by_ids(connection: Connection, ids: Collection[LockId]) -> dict[LockId, LockRow]:
+    """These locks, by id."""
+    return {LockId(row.id): to_lock(row) for row in connection.execute(select(LOCK).where(LOCK.c.id.in_(ids)))}
 
 
 def locks_of_host(connection: Connection, host: HostId) -> list[LockRow]:
@@ -326,6 +346,9 @@ def save_passes(connection: Connection, vault: Vault, items: Sequence[Pass]) -> 
             _save_strangers(connection, vault, item, item.look)
     if kept:
         connection.execute(_RELEASE, [_release_values(item) for item in kept])
+    codes.set_watches(connection, {key: at for item in kept for key, at in item.watches.items()})
+    outbox.wake_for_codes(connection, {code for item in kept for code in item.confirmed})
+    journal.write(connection, [entry for item in kept for entry in item.history])
     return [item.lock in held for item in items]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockbridge.domain.ids import HostId, MessageId, StayId
-from lockbridge.storage.tables import MESSAGE
+from lockbridge.domain.ids import CodeId, HostId, MessageId, StayId
+from lockbridge.storage.tables import CODE, MESSAGE
 from lockbridge.storage.vault import Vault
 
 TEXT = "message"
@@ -157,6 +157,14 @@ def wake_held(connection: Connection, stays: Collection[StayId], now: datetime) 
     if stays:
         held = update(MESSAGE).where(MESSAGE.c.stay_id.in_(stays), MESSAGE.c.state == "held")
         connection.execute(held.values(next_at=now))
+
+
+def wake_for_codes(connection: Connection, codes: Collection[CodeId]) -> None:
+    """Messages that were held until one of these codes is confirmed are due."""
+    if codes:
+        theirs = select(CODE.c.stay_id).where(CODE.c.id.in_(codes))
+        held = update(MESSAGE).where(MESSAGE.c.state == "held", MESSAGE.c.stay_id.in_(theirs))
+        connection.execute(held.values(next_at=MESSAGE.c.created_at))
 
 
 def cancel_unsent(connection: Connection, stays: Collection[StayId]) -> None:

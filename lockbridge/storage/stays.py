@@ -22,6 +22,8 @@ class Contact:
     phone: str | None = field(default=None, repr=False)
     email: str | None = field(default=None, repr=False)
     platform_guest: str | None = None
+    marks: tuple[tuple[str, tuple[str, int, str]], ...] = ()
+    """Where each detail stands in the platform's own order (domain.intake), "" being the ruling statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def to_stay(row: Row[Any], vault: Vault) -> StayRow:
         host_check_out=row.host_check_out,
         guest_name=row.guest_name,
         guest_first_name=row.guest_first_name,
-        contact=Contact(**contact),
+        contact=_contact(contact),
         language=row.language,
         changed_at=row.changed_at,
         cancelled_at=row.cancelled_at,
@@ -108,6 +110,11 @@ def to_stay(row: Row[Any], vault: Vault) -> StayRow:
         trouble=row.trouble,
         created_at=row.created_at,
     )
+
+
+def _contact(raw: Mapping[str, Any]) -> Contact:
+    marks = tuple((name, (at, rank, digest)) for name, (at, rank, digest) in raw.get("marks", {}).items())
+    return Contact(raw.get("phone"), raw.get("email"), raw.get("platform_guest"), marks)
 
 
 def find(connection: Connection, vault: Vault, host: HostId, platform: str, external_id: str) -> StayRow | None:
@@ -165,7 +172,12 @@ def change(connection: Connection, vault: Vault, stay: StayId, values: Mapping[s
 
 
 def _seal(vault: Vault, contact: Contact) -> bytes:
-    known = {"phone": contact.phone, "email": contact.email, "platform_guest": contact.platform_guest}
+    known = {
+        "phone": contact.phone,
+        "email": contact.email,
+        "platform_guest": contact.platform_guest,
+        "marks": dict(contact.marks),
+    }
     return seal_json(vault, known, CONTACT)
 
 

@@ -133,6 +133,10 @@ class Lock(Table, table=True):
     capabilities: str
     online: bool | None = None
     battery: float | None = None
+    offline_since: datetime | None = _instant(nullable=True)
+    low_since: datetime | None = _instant(nullable=True)
+    full_since: datetime | None = _instant(nullable=True)
+    refused_since: datetime | None = _instant(nullable=True)
     missing: bool = False
     looked_at: datetime | None = _instant(nullable=True)
     look_at: datetime | None = _instant(nullable=True)

@@ -81,8 +81,9 @@ class SimulatedLockApp(World):
     def set_code(self, account: str, lock: LockRef, spec: CodeSpec) -> Written:
         """Make a code."""
         held, fault = self._called(Verb.SET, account, lock)
-        act = self._give_out if held.capabilities.chooses_pin else self._set
-        return self._answer(fault, lambda: act(held, spec, fault))
+        if held.capabilities.chooses_pin:
+            return self._answer(fault, lambda: self._give_out(held, spec))
+        return self._answer(fault, lambda: self._set(held, spec, fault))
 
     def update_code(self, account: str, lock: LockRef, ref: CodeRef, spec: CodeSpec) -> Written:
         """Change a code: what ``capabilities.updates`` names becomes as told, the rest stays."""
@@ -234,12 +235,11 @@ class SimulatedLockApp(World):
         self.journal.append(Entry(now, lock.ref, Verb.OPEN, None, None, "us", "us"))
         return Receipt.DONE
 
-    def _give_out(self, lock: SimulatedLock, spec: CodeSpec, fault: Fault) -> Written:
+    def _give_out(self, lock: SimulatedLock, spec: CodeSpec) -> Written:
         """A code of an algorithmic lock: digits follow from window and variant; the lock need not be reached.
 
         Asked again for one name and window it tells the same digits.
         """
-        del fault
         now = self.now()
         lock.settle(now)
         check_window(spec.window, lock.capabilities, now)

@@ -99,16 +99,15 @@ class World:
 
         Raises ValueError for an unknown rule set or account, or a ref that is in use.
         """
-        rule_set = RULE_SETS.get(rules) if isinstance(rules, str) else rules
-        lock_ref = LockRef(ref)
-        if rule_set is None or lock_ref in self._locks or account not in self._accounts:
-            msg = f"no lock {ref!r}: known rule sets are {', '.join(RULE_SETS)}; a ref is used once; accounts exist"
+        lock_ref, owner, rule_set = LockRef(ref), self._accounts.get(account), _rule_set(rules)
+        if lock_ref in self._locks or owner is None:
+            msg = f"there is a lock {ref!r} already" if owner else f"there is no account {account!r}"
             raise ValueError(msg)
         capabilities = rule_set.capabilities
         if max_codes is not None:
             capabilities = replace(capabilities, max_codes=max_codes)
         lock = SimulatedLock(lock_ref, name or ref, rule_set, capabilities, account, zone, battery)
-        self._locks[lock_ref] = self._accounts[account].locks[lock_ref] = lock
+        self._locks[lock_ref] = owner.locks[lock_ref] = lock
         return lock_ref
 
     def remove_lock(self, ref: LockRef) -> None:
@@ -296,6 +295,15 @@ class World:
             return next(slot for n in range(1, len(lock.codes) + 2) if (slot := CodeRef(str(n))) not in lock.codes)
         self._codes_made += 1
         return CodeRef(f"c{self._codes_made}")
+
+
+def _rule_set(rules: str | RuleSet) -> RuleSet:
+    if isinstance(rules, RuleSet):
+        return rules
+    if rules not in RULE_SETS:
+        msg = f"there is no rule set {rules!r}; there are {', '.join(RULE_SETS)}"
+        raise ValueError(msg)
+    return RULE_SETS[rules]
 
 
 def code_on(lock: SimulatedLock, ref: CodeRef) -> SimulatedCode:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import httpx
 
@@ -21,6 +21,7 @@ from providers._http import Patience
 from providers.simulator import (
     PROVIDER,
     WRITES,
+    Fault,
     Faults,
     HeldCode,
     HttpSimulator,
@@ -93,6 +94,10 @@ class Harness(Protocol):
         """The lock cannot be reached from now on."""
         ...
 
+    def jam(self) -> None:
+        """The next code is accepted and never reaches the lock."""
+        ...
+
     def holds(self) -> tuple[HeldCode, ...]:
         """What is physically on the lock."""
         ...
@@ -120,7 +125,7 @@ class SimulatorHarness:
     """The simulator as a make-believe vendor, its driver in the same process: faults are switched on in the app."""
 
     misdeeds = frozenset(Misdeed) - {Misdeed.BABBLE, Misdeed.MISSHAPE}
-    _faults = {
+    _faults: ClassVar[dict[Misdeed, Faults]] = {
         Misdeed.THROTTLE: Faults(rate_limited=1.0, retry_after=RETRY_AFTER),
         Misdeed.VANISH: Faults(error_before=1.0),
         Misdeed.UNAVAILABLE: Faults(error_before=1.0),
@@ -161,6 +166,9 @@ class SimulatorHarness:
     def offline(self) -> None:
         self.app.offline(self.lock)
 
+    def jam(self) -> None:
+        self.app.script(self.lock, Fault.NEVER_CONFIRMED)
+
     def holds(self) -> tuple[HeldCode, ...]:
         return self.app.holds(self.lock)
 
@@ -186,7 +194,7 @@ class MisbehavingTransport(httpx.AsyncBaseTransport):
             case None:
                 return await self._inner.handle_async_request(request)
             case Misdeed.VANISH:
-                raise httpx.ConnectError("connection refused", request=request)
+                raise httpx.ConnectError(self.misdeed, request=request)
             case Misdeed.REFUSE:
                 return httpx.Response(401, text="<h1>Who are you?</h1>")
             case Misdeed.THROTTLE:
@@ -201,9 +209,9 @@ class MisbehavingTransport(httpx.AsyncBaseTransport):
         await answer.aclose()
         match self.misdeed:
             case Misdeed.SWALLOW:
-                raise httpx.RemoteProtocolError("server disconnected", request=request)
+                raise httpx.RemoteProtocolError(self.misdeed, request=request)
             case Misdeed.HANG:
-                raise httpx.ReadTimeout("timed out", request=request)
+                raise httpx.ReadTimeout(self.misdeed, request=request)
             case Misdeed.GATEWAY:
                 return httpx.Response(502, text=f"<h1>Bad gateway</h1>{body!r}")
             case Misdeed.MISSHAPE:

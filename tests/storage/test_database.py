@@ -423,3 +423,12 @@ def test_the_revisions_are_numbered_in_the_order_alembic_walks_them():
     config.set_main_option("script_location", str(assets.migrations()))
     walked = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert walked == known_revisions()[::-1]
+
+
+def test_the_tests_reach_this_machine_only():
+    with (
+        closing(socket.socket()) as outside,
+        pytest.warns(UserWarning, match="tried to use"),
+        pytest.raises(RuntimeError, match="tried to use"),
+    ):
+        outside.connect(("192.0.2.1", 443))
