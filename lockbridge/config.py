@@ -9,7 +9,6 @@ import os
 import re
 import textwrap
 import tomllib
-import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -35,15 +34,6 @@ HIDDEN = "••••"
 
 class ConfigError(Exception):
     """The settings cannot be used. The message has one line per problem: where, what, and what to do."""
-
-
-def _zone(name: str) -> str:
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        msg = "is not the name of a time zone; write it like America/New_York"
-        raise ValueError(msg) from None
-    return name
 
 
 def _public_url(url: str) -> str:
@@ -194,15 +184,6 @@ class SmtpSettings(Section):
     timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="How long each step may take, in seconds.")
 
 
-class HealthcheckSettings(Section):
-    """The daily check of every code that is about to be needed."""
-
-    hour: int = Field(default=8, ge=0, le=23, description="The hour of the day, in the zone below.")
-    zone: Annotated[str, AfterValidator(_zone)] = Field(
-        default="America/New_York", description="The time zone of the hour."
-    )
-
-
 class RetentionSettings(Section):
     """How long personal data is kept."""
 
@@ -262,7 +243,6 @@ class Settings(BaseSettings):
     plan: PlanSettings = PlanSettings()
     messages: MessagesSettings = MessagesSettings()
     smtp: SmtpSettings = SmtpSettings()
-    healthcheck: HealthcheckSettings = HealthcheckSettings()
     retention: RetentionSettings = RetentionSettings()
     inbox: InboxSettings = InboxSettings()
     log: LogSettings = LogSettings()

@@ -21,13 +21,16 @@ class Backup:
 
     @property
     def ready(self) -> bool:
-        """Whether it may be given: on the lock, and nobody's yet."""
-        return self.given_to is None and self.placement.confirmed_at is not None and self.placement.live
+        """Whether it may be given: on the lock as far as is known, to stay there, and nobody's yet."""
+        return self.given_to is None and self.placement.confirmed and self.placement.ended is None
 
 
 def shortage(pool: Sequence[Backup], wanted: int) -> int:
     """How many fresh backups must be made so that ``wanted`` are nobody's."""
-    return max(0, wanted - sum(1 for backup in pool if backup.given_to is None and backup.placement.live))
+    spare = sum(
+        1 for backup in pool if backup.given_to is None and backup.placement.live and backup.placement.ended is None
+    )
+    return max(0, wanted - spare)
 
 
 def pick(pool: Sequence[Backup], stay: StayId) -> Backup | None:
@@ -35,6 +38,6 @@ def pick(pool: Sequence[Backup], stay: StayId) -> Backup | None:
 
     A backup is never given to two stays. One whose lock cannot be reached now still counts: it is on the lock.
     """
-    theirs = next((backup for backup in pool if backup.given_to == stay), None)
+    theirs = next((backup for backup in pool if backup.given_to == stay and backup.placement.live), None)
     ready = (backup for backup in pool if backup.ready)
-    return theirs or min(ready, key=lambda b: (not b.placement.confirmed, b.placement.made_at, b.code), default=None)
+    return theirs or min(ready, key=lambda backup: (backup.placement.made_at, backup.code), default=None)

@@ -15,8 +15,8 @@ from lockbridge.domain.health import first_watch
 from lockbridge.domain.ids import CodeId, LockId, PlacementId, PropertyId, StayId
 from lockbridge.domain.lock import Lock
 from lockbridge.domain.naming import NameChoice, choose_name
-from lockbridge.domain.pins import NoCommonLength, PinChoice, PinMode, PinReason, PinSpace, choose_pin
-from lockbridge.domain.placement import Ended, Placement, PlacementState, spec_for
+from lockbridge.domain.pins import NoCommonLength, PinChoice, PinMode, PinReason, PinSpace, choose_pin, refusal
+from lockbridge.domain.placement import Ended, Phase, Placement, PlacementState, spec_for
 from lockbridge.domain.settings import CodeSettings
 from lockbridge.domain.stay import (
     GuestIdentity,
@@ -32,6 +32,8 @@ from lockbridge.domain.stay import (
 HOUR = timedelta(hours=1)
 DELETION_DELAY = timedelta(hours=24)
 """How long a finished code keeps its digits taken on its lock (R10, R29)."""
+
+NO_FREE_PIN = "no free PIN is left on the property's locks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,10 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was decided earlier: the chain's code and its live placements; ``told`` are those whose digits the guest knows."""
+    """What was decided earlier: the chain's code and its live placements.
+
+    ``told`` are the placements whose digits the guest knows.
+    """
 
     code: CodeId
     pin: Pin | None
@@ -110,8 +115,9 @@ class LockBook:
     def pin_taken(self, pin: Pin, window: Window, code: CodeId) -> bool:
         """Whether the digits are somebody else's on this lock in a window that counts (R10)."""
         key = self.index(pin)
-        if key in self.strange_pins:
-            return True
+        return key in self.strange_pins or self._theirs(key, window, code)
+
+    def _theirs(self, key: Hashable, window: Window, code: CodeId) -> bool:
         apart = self.lock.capabilities.holds_same_pin_apart
         return any(
             other != code and not (apart and not theirs.overlaps(window, margin=DELETION_DELAY))
@@ -127,7 +133,25 @@ class LockBook:
         """Write a decision down, so that the next one sees it."""
         if pin is not None:
             self.pins.setdefault(self.index(pin), []).append((window, code))
+            self.first_fours |= {pin.digits[:4]}
+            self.held_length = self.held_length or len(pin.digits)
         self.names.setdefault(name.casefold(), set()).add(code)
+
+    def misfit(self, pin: Pin, window: Window, code: CodeId, *, ours: bool = False) -> str | None:
+        """Why the code cannot have these digits on this lock, without digits; None when it can.
+
+        ``ours``: the code is planned here already, so that its own beginning is among those in use.
+        """
+        space = self.space(window, code)
+        if ours:
+            space = replace(space, first_fours=frozenset())
+        if len(pin.digits) not in space.lengths:
+            return "the lock takes PINs of another length"
+        return refusal(pin, space.rules) or space.conflict(pin)
+
+    def collides(self, pin: Pin, window: Window, code: CodeId) -> bool:
+        """Whether another code of ours has, or will have, the digits on this lock in a window that counts."""
+        return self._theirs(self.index(pin), window, code)
 
     def space(self, window: Window, code: CodeId) -> PinSpace:
         """This lock's say in the choice of digits."""
@@ -157,7 +181,9 @@ class Decision:
     waiting_until: datetime | None = None
     """Waiting for the guest's phone number until then (R9)."""
     trouble: str | None = None
-    """Why no code can be made, in words for the host."""
+    """Why no code can be made – for all locks or for one –, in words for the host. The rest holds nevertheless."""
+    apart: tuple[tuple[LockId, PinChoice], ...] = ()
+    """Locks that get digits of their own in this run, since the guest knows those of the others (R11)."""
 
 
 def decide(
@@ -180,17 +206,23 @@ def decide(
         return Decision(before.code, window, waiting_until=waits_until)
     if not place.locks:
         return Decision(before.code, window, changed=tuple(_left_behind(before.placements, now)))
-    try:
-        pin = _pin(chain, place, before, books, window, below)
-    except NoCommonLength as error:
-        return Decision(before.code, window, trouble=str(error))
-    if pin is not None and pin.pin is None and pin.reason is PinReason.EXHAUSTED:
-        return Decision(before.code, window, pin=pin, trouble="no free PIN is left on the property's locks")
+    pin, trouble = _pin(chain, place, before, books, window, below, now)
     name = _name(chain, place, before, books) if not before.name else None
-    settled = replace(before, pin=pin.pin if pin else before.pin, name=name.name if name else before.name)
-    opens = chain[0].opens(place)
-    added, changed = _placements(place, settled, books, window, opens, now)
-    return Decision(before.code, window, pin, name, tuple(added), tuple(changed))
+    chosen = pin.pin if pin else before.pin
+    settled = replace(before, pin=chosen, name=name.name if name else before.name)
+    wishes = _Wishes(chain, place, settled, books, window, below, now, fresh=pin is not None)
+    wishes.gather()
+    trouble = trouble or "; ".join(wishes.troubles) or None
+    return Decision(
+        before.code,
+        window,
+        pin,
+        name,
+        tuple(wishes.added),
+        tuple(wishes.changed),
+        trouble=trouble,
+        apart=tuple(wishes.apart),
+    )
 
 
 def _window(chain: Sequence[Booked], place: PropertyFacts) -> Window:
@@ -210,7 +242,9 @@ def _waits_for_phone(
     settings = place.settings
     if before.pin is not None or settings.pin_mode is not PinMode.PHONE or _phone(chain) is not None:
         return None
-    lead = max((lock.capabilities.lead for lock in place.locks), default=timedelta(0))
+    lead = max((lock.capabilities.lead for lock in place.locks if not lock.capabilities.chooses_pin), default=None)
+    if lead is None:
+        return None
     until = min(chain[0].created_at + timedelta(minutes=settings.phone_wait_minutes), window.starts - lead)
     return until if until > now else None
 
@@ -226,28 +260,50 @@ def _pin(
     books: Mapping[LockId, LockBook],
     window: Window,
     below: Callable[[int], int],
-) -> PinChoice | None:
-    """Digits for all locks of the stay (R2); None when those decided before still stand."""
-    if before.pin is not None and (before.told or not _in_the_way(before, place, books, window)):
-        return None
+    now: datetime,
+) -> tuple[PinChoice | None, str | None]:
+    """Digits for all locks of the stay (R2), or None when those decided before still stand; and what went wrong."""
     spaces = [books[lock.id].space(window, before.code) for lock in place.locks if not lock.capabilities.chooses_pin]
-    if not spaces and place.locks:
-        return None if before.placements else PinChoice(None, PinReason.PROVIDER_CHOOSES)
+    if before.pin is not None and (not spaces or not _to_be_replaced(place, before, books, window, now)):
+        return None, None
+    if not spaces:
+        return (PinChoice(None, PinReason.PROVIDER_CHOOSES) if place.locks and not before.placements else None), None
     mode = place.settings.pin_mode if before.pin is None else PinMode.RANDOM
-    choice = choose_pin(mode, _phone(chain), place.country, place.settings.pin_length, spaces, below)
-    return choice if before.pin is None else replace(choice, reason=PinReason.REPLACED)
+    try:
+        choice = choose_pin(mode, _phone(chain), place.country, place.settings.pin_length, spaces, below)
+    except NoCommonLength as error:
+        return None, str(error) if before.pin is None else None
+    if before.pin is None:
+        return choice, None if choice.pin else NO_FREE_PIN
+    return (replace(choice, reason=PinReason.REPLACED) if choice.pin else None), None
 
 
-def _in_the_way(before: Decided, place: PropertyFacts, books: Mapping[LockId, LockBook], window: Window) -> bool:
-    """Whether the digits decided before collide on a lock in the new window, or on a lock that was added."""
+def _to_be_replaced(
+    place: PropertyFacts, before: Decided, books: Mapping[LockId, LockBook], window: Window, now: datetime
+) -> bool:
+    """Whether the digits are in the way on some lock and can still be replaced on all of them (R11).
+
+    They cannot once the guest knows them, or is in the house with them: then only the lock they do not fit differs.
+    """
+    if before.told or any(earlier.confirmed and earlier.in_house(now) for earlier in before.placements):
+        return False
+    on_lock = {placement.lock: placement for placement in before.placements}
     return before.pin is not None and any(
-        not lock.capabilities.chooses_pin and _unfit(before.pin, books[lock.id], window, before.code)
+        not lock.capabilities.chooses_pin
+        and not _fits(before.pin, on_lock.get(lock.id), books[lock.id], window, before.code, now)
         for lock in place.locks
     )
 
 
-def _unfit(pin: Pin, book: LockBook, window: Window, code: CodeId) -> bool:
-    return book.pin_taken(pin, window, code) or len(pin.digits) not in book.lock.capabilities.pin_rules.lengths
+def _fits(pin: Pin, earlier: Placement | None, entries: LockBook, window: Window, code: CodeId, now: datetime) -> bool:
+    """Whether the digits can be used on this lock. Those that are on it already give way to our own codes only."""
+    if earlier is None or earlier.pin != pin:
+        return entries.misfit(pin, window, code) is None
+    if earlier.in_house(now):
+        return True
+    if earlier.confirmed:
+        return not entries.collides(pin, window, code)
+    return entries.misfit(pin, window, code, ours=True) is None
 
 
 def _name(
@@ -266,39 +322,76 @@ def _name(
     )
 
 
-def _placements(
-    place: PropertyFacts,
-    settled: Decided,
-    books: Mapping[LockId, LockBook],
-    window: Window,
-    opens: datetime,
-    now: datetime,
-) -> tuple[list[Placement], list[Placement]]:
+@dataclass(slots=True)
+class _Wishes:
     """One placement for each lock of the property; those on other locks end (R3, R4, R19)."""
-    on_lock = {placement.lock: placement for placement in settled.placements}
-    added, changed = [], []
-    for lock in place.locks:
-        earlier = on_lock.pop(lock.id, None)
+
+    chain: Sequence[Booked]
+    place: PropertyFacts
+    settled: Decided
+    books: Mapping[LockId, LockBook]
+    window: Window
+    below: Callable[[int], int]
+    now: datetime
+    fresh: bool
+    """The digits were chosen in this run, for all locks; else each lock keeps those it has."""
+    added: list[Placement] = field(default_factory=list)
+    changed: list[Placement] = field(default_factory=list)
+    apart: list[tuple[LockId, PinChoice]] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    def gather(self) -> None:
+        on_lock = {placement.lock: placement for placement in self.settled.placements}
+        for lock in self.place.locks:
+            self._wish(lock, on_lock.pop(lock.id, None))
+        self.changed.extend(_left_behind(on_lock.values(), self.now))
+
+    def _wish(self, lock: Lock, earlier: Placement | None) -> None:
+        pin = None if lock.capabilities.chooses_pin else self._digits(lock, earlier)
+        if pin is None and not lock.capabilities.chooses_pin and earlier is None:
+            return
+        opens = self.chain[0].opens(self.place)
         if earlier is None:
-            added.append(_new(lock, settled, window, opens, now))
-            books[lock.id].enter(settled.pin, settled.name, window, settled.code)
+            wished = _new(lock, self._named(lock, pin), self.window, opens, self.now)
+            self.added.append(wished)
         else:
-            wished = rewish(earlier, lock, window, opens, now, pin=_pin_for(earlier, settled))
-            if wished != earlier:
-                changed.append(wished)
-                books[lock.id].enter(settled.pin, settled.name, window, settled.code)
-    changed.extend(_left_behind(on_lock.values(), now))
-    return added, changed
+            wished = rewish(earlier, lock, self.window, opens, self.now, pin=pin or earlier.pin)
+            if wished == earlier:
+                return
+            self.changed.append(wished)
+        self.books[lock.id].enter(wished.pin, wished.name, self.window, self.settled.code)
 
+    def _digits(self, lock: Lock, earlier: Placement | None) -> Pin | None:
+        """The stay's digits; digits of its own for a lock they do not fit, None where there are none left."""
+        kept = earlier.pin if earlier is not None and not self.fresh else None
+        pin, entries = kept or self.settled.pin, self.books[lock.id]
+        if pin is None or _fits(pin, earlier, entries, self.window, self.settled.code, self.now):
+            return pin
+        choice = self._other(entries)
+        if choice.pin is None:
+            self.troubles.append(f"{NO_FREE_PIN}: {lock.name}" if not choice.detail else choice.detail)
+            return None
+        self.apart.append((lock.id, choice))
+        return choice.pin
 
-def _left_behind(placements: Iterable[Placement], now: datetime) -> Iterable[Placement]:
-    """Placements on locks that no longer open the stay's property (R4, R19)."""
-    return (ended(placement, Ended.UNMATCHED, now) for placement in placements if placement.ended is None)
+    def _other(self, entries: LockBook) -> PinChoice:
+        space, length = entries.space(self.window, self.settled.code), self.place.settings.pin_length
+        try:
+            choice = choose_pin(PinMode.RANDOM, None, None, length, [space], self.below)
+        except NoCommonLength as error:
+            return PinChoice(None, PinReason.EXHAUSTED, str(error))
+        return replace(choice, reason=PinReason.REPLACED) if choice.pin else replace(choice, detail="")
 
-
-def _pin_for(earlier: Placement, settled: Decided) -> Pin | None:
-    """A placement whose digits the guest knows keeps them; so does one whose lock chose them."""
-    return earlier.pin if earlier.id in settled.told or settled.pin is None else settled.pin
+    def _named(self, lock: Lock, pin: Pin | None) -> Decided:
+        """What is decided, with the name this lock can take (R14)."""
+        first, entries = self.chain[0], self.books[lock.id]
+        choice = choose_name(
+            self.settled.name,
+            first.reservation_code,
+            [lock.capabilities.name_rules],
+            taken=lambda name: entries.name_taken(name, self.settled.code),
+        )
+        return replace(self.settled, pin=pin, name=choice.name)
 
 
 def _new(lock: Lock, settled: Decided, window: Window, opens: datetime, now: datetime) -> Placement:
@@ -342,12 +435,20 @@ def rewish(
     if wished == earlier:
         return earlier
     same_spec = spec_for(wished, capabilities) == spec_for(earlier, capabilities) and earlier.ended is None
-    unsettled = wished if same_spec else replace(wished, state=_reopened(earlier), hold_until=None)
+    waits = wished.phase(now) is Phase.EARLY and not capabilities.keeps_windows
+    unsettled = wished if same_spec and not waits else _reopened(wished)
     return replace(unsettled, watch_at=first_watch(window, opens, now))
 
 
-def _reopened(earlier: Placement) -> PlacementState:
-    return PlacementState.MADE if earlier.asked is None else PlacementState.ASKED
+def _reopened(placement: Placement) -> Placement:
+    """Not confirmed any more. One whose removal was accepted is on its way off and is put back when it is gone."""
+    placement = replace(placement, failures=0, waits=0, looks=0)
+    if placement.asked is None:
+        return replace(placement, state=PlacementState.MADE, hold_until=None)
+    if placement.state is PlacementState.REMOVING:
+        return replace(placement, hold_until=None)
+    asked_at = None if placement.confirmed else placement.asked_at
+    return replace(placement, state=PlacementState.ASKED, asked_at=asked_at, hold_until=None)
 
 
 def ended(placement: Placement, why: Ended, now: datetime, at: datetime | None = None) -> Placement:
@@ -361,6 +462,11 @@ def _finished(placements: Iterable[Placement], window: Window, now: datetime) ->
         remove_at = max(window.ends or now, min(placement.remove_at or now, now))
         if placement.ended is None and placement.window != window:
             yield replace(ended(placement, Ended.SUPERSEDED, now, remove_at), window=window)
+
+
+def _left_behind(placements: Iterable[Placement], now: datetime) -> Iterable[Placement]:
+    """The property has no lock any more: what is on its former ones comes off (R4)."""
+    return (ended(placement, Ended.UNMATCHED, now) for placement in placements if placement.ended is None)
 
 
 def cancelled(placement: Placement, cancelled_at: datetime) -> Placement:
@@ -387,4 +493,5 @@ def explain(decision: Decision) -> list[str]:
         said.append(f"PIN: {decision.pin.reason.value}" + (f" ({decision.pin.detail})" if decision.pin.detail else ""))
     if decision.name is not None:
         said.append(f"name: {naming.explain(decision.name)}")
+    said.extend(f"PIN of lock {lock}: {choice.reason.value}" for lock, choice in decision.apart)
     return said

@@ -61,11 +61,16 @@ def verdict(check: Check, placement: Placement, *, backups_on: bool, backup_read
     """What is done after the attempt of a check (R23, R24, R43)."""
     if placement.confirmed or placement.ended is not None:
         return Verdict.FINE
-    if check is Check.AHEAD:
+    if check is Check.AHEAD or (check is Check.SOON and _pushed_late(placement)):
         return Verdict.WAIT
     if check is Check.SOON:
         return Verdict.TELL_HOST
     return Verdict.GIVE_BACKUP if backups_on and backup_ready else Verdict.TELL_HOST
+
+
+def _pushed_late(placement: Placement) -> bool:
+    """Whether its push is not due yet 3 h before its window opens: that is no failure, the final check judges it."""
+    return placement.push_at > placement.window.starts - WATCHES[1]
 
 
 def next_watch(window: Window, opens: datetime, now: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from lockbridge.domain.code import CodeSpec
+from lockbridge.domain.code import CodeKind, CodeSpec
 from lockbridge.domain.ids import CodeRef, PlacementId
 from lockbridge.domain.lock import Capabilities, Readback
 from lockbridge.domain.placement import Placement, Verb, spec_for
@@ -51,7 +51,7 @@ def observe(placements: Sequence[Placement], seen: Iterable[SeenCode]) -> Observ
 
 
 def _somebody_elses(placement: Placement, code: SeenCode) -> bool:
-    """Whether our reference was given to another's code: neither the name nor the digits are those confirmed (law 6)."""
+    """Whether our reference now is another's code: neither the name nor the digits are those confirmed (law 6)."""
     asked = placement.asked
     if not placement.confirmed or asked is None or asked.pin is None or not asked.name:
         return False
@@ -108,7 +108,8 @@ def from_memory(placements: Sequence[Placement], now: datetime) -> Observation:
 def differences(placement: Placement, code: SeenCode, capabilities: Capabilities) -> frozenset[str]:
     """Which of ``pin``, ``name`` and ``window`` the lock holds otherwise than wanted, as far as it can be read.
 
-    A name that cannot be changed in place counts as right: a label is not worth taking a code off the door.
+    What is not worth taking a code off the door counts as right where it cannot be changed in place: a name, and the
+    end of a backup code, which is taken off by us when it comes.
     """
     spec = spec_for(placement, capabilities)
     found = set()
@@ -116,7 +117,8 @@ def differences(placement: Placement, code: SeenCode, capabilities: Capabilities
         found.add("pin")
     if spec.name and "name" in capabilities.updates and code.name not in (None, spec.name):
         found.add("name")
-    if capabilities.keeps_windows and code.window != spec.window:
+    in_place = "window" in capabilities.updates or placement.kind is not CodeKind.BACKUP
+    if capabilities.keeps_windows and in_place and code.window != spec.window:
         found.add("window")
     return frozenset(found)
 

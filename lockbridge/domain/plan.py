@@ -113,7 +113,9 @@ def _draft(
             room -= change.verb is Verb.SET
     busy.update(action.placement for action in changes)
     movable = [
-        placement for placement in ready if placement.id not in busy and _movable(placement, observation, capabilities)
+        placement
+        for placement in ready
+        if placement.id not in busy and _movable(placement, observation, capabilities, now)
     ]
     missing = [placement for placement in ready if placement.id not in busy and _missing(placement, observation, now)]
     freeing = len(removals) + _being_removed(observation)
@@ -137,9 +139,9 @@ def _removal(
 
 
 def _superseded(placement: Placement, capabilities: Capabilities, now: datetime) -> bool:
-    """Whether the old code of a replaced pair can go: the new one is confirmed, or nobody needs either."""
-    early = placement.phase(now) is Phase.EARLY and not capabilities.keeps_windows
-    return placement.confirmed or early or closed(placement, now) or placement.phase(now) is Phase.OVER
+    """Whether the old code of a pair can go: the new one is confirmed or needs the slot, or neither is wanted."""
+    in_the_way = placement.confirmed or placement.state is PlacementState.NO_ROOM
+    return in_the_way or not _wanted(placement, capabilities, now)
 
 
 def _why_off(placement: Placement, now: datetime) -> str:
@@ -217,9 +219,7 @@ def _wanted(placement: Placement, capabilities: Capabilities, now: datetime) -> 
 
 
 def _missing(placement: Placement, observation: Observation, now: datetime) -> bool:
-    return (
-        placement.phase(now) is Phase.DUE and not closed(placement, now) and placement.id not in observation.ours
-    )
+    return placement.phase(now) is Phase.DUE and not closed(placement, now) and placement.id not in observation.ours
 
 
 def _being_removed(observation: Observation) -> int:
@@ -256,7 +256,7 @@ def _allot(
     later = list(movable)
     displaced: list[Action] = []
     for placement in waiting[room.freeing :]:
-        if not later or placement.kind is CodeKind.BACKUP or _urgency(now)(placement) >= _urgency(now)(later[-1]):
+        if not later or _urgency(now)(placement) >= _urgency(now)(later[-1]):
             break
         gives_way = later.pop()
         ref = observation.ours[gives_way.id].ref
@@ -264,12 +264,13 @@ def _allot(
     return displaced, sets, [placement.id for placement in waiting]
 
 
-def _movable(placement: Placement, observation: Observation, capabilities: Capabilities) -> bool:
-    """Whether the code may give way to a more urgent one: a guest's whose slot is free once it is gone."""
+def _movable(placement: Placement, observation: Observation, capabilities: Capabilities, now: datetime) -> bool:
+    """Whether the code may give way to a more urgent one: that of a guest who is not in the house."""
     code = observation.ours.get(placement.id)
     return (
         capabilities.can_remove
         and placement.kind is CodeKind.GUEST
+        and not placement.window.holds(now)
         and code is not None
         and code.state is not CodeState.REMOVING
         and placement.id not in observation.replaced
@@ -309,13 +310,8 @@ def _why_now(placement: Placement, now: datetime) -> str:
 def _refusal(removals: Sequence[Action], placements: Sequence[Placement], now: datetime, limit: int) -> str | None:
     """Why these removals must not be made (law 7). Codes whose window has closed do not count: nobody needs them."""
     by_id = {placement.id: placement for placement in placements}
-    taken = [by_id[action.placement] for action in removals]
-    if any(placement.ended is None and placement.in_house(now) for placement in taken if _goes(placement, now)):
+    taken = [by_id[action.placement] for action in removals if action.ref != by_id[action.placement].replaces]
+    if any(placement.ended is None and placement.in_house(now) for placement in taken):
         return "it would take the code of a guest in the house"
-    harmful = sum(1 for placement in taken if not placement.window.over(now) and _goes(placement, now))
+    harmful = sum(1 for placement in taken if not placement.window.over(now))
     return f"it would remove {harmful} codes at once; the limit is {limit}" if harmful > limit else None
-
-
-def _goes(placement: Placement, now: datetime) -> bool:
-    """Whether a removal leaves the placement without a code, rather than with the new one of a pair."""
-    return placement.phase(now) is Phase.OVER or not placement.confirmed

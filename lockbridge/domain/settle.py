@@ -11,9 +11,12 @@ from enum import StrEnum
 from lockbridge.domain.lock import Capabilities, Readback
 from lockbridge.domain.observe import Observation, differences, settled
 from lockbridge.domain.placement import Phase, Placement, PlacementState, Verb, spec_for
-from lockbridge.domain.plan import Action
+from lockbridge.domain.plan import Action, closed, unwanted
 from lockbridge.domain.retry import look_again, next_attempt, next_healthcheck, wait_for
 from lockbridge.domain.seen import CodeState, Kind, Receipt, Remedy, SeenCode, Trouble, Written
+
+SHOWN_WITHIN = timedelta(seconds=30)
+"""A lock app may list a code a moment after it said that the lock has it."""
 
 
 class NoteKind(StrEnum):
@@ -70,99 +73,199 @@ def _forgotten(placement: Placement) -> Placement:
     return replace(placement, ref=None, asked=None, asked_at=None, intent=None)
 
 
+def _looking_again(placement: Placement, now: datetime) -> Placement:
+    return replace(placement, hold_until=now + look_again(placement.looks), looks=placement.looks + 1)
+
+
 def after_look(placement: Placement, observation: Observation, capabilities: Capabilities, now: datetime) -> Settled:
     """What a successful look makes of a placement."""
-    placement = _replaced_is_gone(placement, observation)
+    if not placement.live:
+        return Settled(placement)
+    placement = _replaced_is_gone(placement, observation, capabilities, now)
     code = observation.ours.get(placement.id)
     if code is None:
-        return _not_there(placement, now)
+        return _not_there(placement, capabilities, now)
     adopted = placement.intent is not None and placement.ref is None
-    asked = None if _unproven(placement, capabilities) else placement.asked
-    placement = replace(placement, ref=code.ref, intent=None, asked=asked)
+    placement = replace(_answered(placement, code, capabilities), ref=code.ref)
     notes = (Note(NoteKind.ADOPTED, "found on the lock: the call had reached it"),) if adopted else ()
-    if placement.phase(now) is Phase.OVER:
-        return Settled(_to_be_removed(placement, code, capabilities, now), notes)
-    step = _there(placement, code, capabilities, now)
+    if unwanted(placement, code, capabilities, now):
+        step = _to_be_removed(placement, code, capabilities, now)
+    else:
+        step = _there(placement, code, capabilities, now)
     return replace(step, notes=(*notes, *step.notes))
 
 
-def _to_be_removed(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> Placement:
-    """Still there though it is over. What cannot be taken back is left until its own window ends."""
-    placement = replace(placement, state=PlacementState.REMOVING)
-    if not capabilities.can_remove:
-        return replace(placement, hold_until=code.window.ends if code.window else placement.window.ends)
-    if code.state is CodeState.REMOVING and not placement.held(now):
-        return replace(placement, hold_until=now + look_again(placement.looks), looks=placement.looks + 1)
+def _answered(placement: Placement, code: SeenCode, capabilities: Capabilities) -> Placement:
+    """The look takes the place of the answer that was lost. Digits it cannot read are then not known to be right."""
+    if placement.intent is Verb.REMOVE:
+        return replace(placement, intent=None, asked_at=None)
+    unread = capabilities.readback is not Readback.FULL or code.pin is None
+    if placement.intent is Verb.UPDATE and unread and "pin" in capabilities.updates and placement.asked is not None:
+        return replace(placement, intent=None, asked=replace(placement.asked, pin=None))
+    return replace(placement, intent=None)
+
+
+def _replaced_is_gone(
+    placement: Placement, observation: Observation, capabilities: Capabilities, now: datetime
+) -> Placement:
+    """Follow the replaced code until it is gone – where it cannot be taken back, only until it is replaced."""
+    old = observation.replaced.get(placement.id)
+    if old is None or not capabilities.can_remove:
+        return replace(placement, replaces=None)
+    if old.state is CodeState.REMOVING and not placement.held(now):
+        return _looking_again(placement, now)
     return placement
 
 
-def _unproven(placement: Placement, capabilities: Capabilities) -> bool:
-    """Whether a change of digits may or may not have been made and the look cannot tell: then it is made again."""
-    return placement.intent is Verb.UPDATE and capabilities.readback is not Readback.FULL
+def _to_be_removed(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> Settled:
+    """Still there though it must not be. What cannot be taken back is left until its own window ends."""
+    if placement.state is not PlacementState.REMOVING:
+        placement = replace(_healthy(placement), state=PlacementState.REMOVING, asked_at=None)
+    if placement.held(now):
+        return Settled(placement)
+    if not capabilities.can_remove:
+        return Settled(replace(placement, hold_until=_gone_by_itself(placement, code, now)))
+    if code.state is CodeState.REMOVING or _removal_awaited(placement, capabilities, now):
+        return Settled(_looking_again(placement, now))
+    return Settled(placement) if placement.asked_at is None else _unheeded(placement, capabilities, now)
 
 
-def _replaced_is_gone(placement: Placement, observation: Observation) -> Placement:
-    if placement.replaces is None or placement.id in observation.replaced:
-        return placement
-    return replace(placement, replaces=None)
+def _gone_by_itself(placement: Placement, code: SeenCode, now: datetime) -> datetime:
+    ends = code.window.ends if code.window else placement.window.ends
+    return ends if ends is not None and ends > now else next_healthcheck(now)
 
 
-def _not_there(placement: Placement, now: datetime) -> Settled:
-    if placement.phase(now) is Phase.OVER:
-        return Settled(_removed(placement), (Note(NoteKind.REMOVED, "it is not on the lock"),))
+def _unheeded(placement: Placement, capabilities: Capabilities, now: datetime) -> Settled:
+    """What was accepted and not done in the driver's own patience counts as a failed attempt (R21, R31)."""
+    failed = _failed(replace(placement, asked_at=None), now)
+    return Settled(
+        failed, (Note(NoteKind.NOT_CONFIRMED, f"not confirmed within {_minutes(capabilities.confirm_within)}"),)
+    )
+
+
+def _not_there(placement: Placement, capabilities: Capabilities, now: datetime) -> Settled:
+    over = placement.phase(now) is Phase.OVER or closed(placement, now)
+    if _may_still_arrive(placement, capabilities, now, over=over):
+        return Settled(placement if placement.held(now) else _looking_again(placement, now))
+    return _off(placement, "it is not on the lock") if over else _not_on_it(placement, capabilities, now)
+
+
+def _not_on_it(placement: Placement, capabilities: Capabilities, now: datetime) -> Settled:
+    """Wanted or still to come, and certainly not on the lock."""
     if placement.confirmed:
         gone = replace(_forgotten(placement), state=PlacementState.MADE, hold_until=None)
         return Settled(gone, (Note(NoteKind.VANISHED, "it was set and is no longer on the lock"),))
-    if placement.intent is not None or placement.state is PlacementState.ASKED:
+    if _awaited(placement, capabilities):
+        return _unheeded(_forgotten(placement), capabilities, now)
+    if placement.intent is not None or placement.state in (PlacementState.ASKED, PlacementState.REMOVING):
         return Settled(replace(_forgotten(placement), state=PlacementState.MADE, hold_until=None))
-    return Settled(placement)
+    return Settled(_forgotten(placement))
 
 
-def _removed(placement: Placement) -> Placement:
-    return replace(_forgotten(_healthy(placement)), state=PlacementState.REMOVED, watch_at=None)
+def _awaited(placement: Placement, capabilities: Capabilities) -> bool:
+    """Whether the lock app took what is wanted now and has not confirmed it yet."""
+    return (
+        placement.state is PlacementState.ASKED
+        and placement.intent is None
+        and placement.asked_at is not None
+        and placement.asked == spec_for(placement, capabilities)
+    )
+
+
+def _may_still_arrive(placement: Placement, capabilities: Capabilities, now: datetime, *, over: bool) -> bool:
+    """Whether a call that was sent may reach the lock after this look (law 5).
+
+    Somebody waits for a wanted code: its unanswered call is repeated after a short while where the answer would have
+    been the confirmation. One that is over is only closed when nothing can come of what was asked, so that no door
+    keeps it.
+    """
+    unanswered = placement.intent in (Verb.SET, Verb.UPDATE)
+    if placement.asked_at is None:
+        return False
+    if placement.confirmed:
+        return now < placement.asked_at + SHOWN_WITHIN
+    if not unanswered and placement.state is not PlacementState.ASKED:
+        return False
+    patient = now < placement.asked_at + capabilities.confirm_within
+    if over or not unanswered or not capabilities.confirms:
+        return patient
+    return placement.held(now) or now < placement.asked_at + look_again(0)
+
+
+def _off(placement: Placement, why: str) -> Settled:
+    """Not on the lock and not wanted there: closed, unless an older code of it is still there."""
+    if placement.replaces is not None:
+        return Settled(replace(_forgotten(placement), state=PlacementState.REMOVING))
+    closed_now = replace(_forgotten(_healthy(placement)), state=PlacementState.REMOVED, watch_at=None)
+    return Settled(closed_now, (Note(NoteKind.REMOVED, why),))
 
 
 def _there(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> Settled:
-    if code.trouble is not None:
-        return after_trouble(placement, code.trouble, now)
+    if code.state is CodeState.REMOVING or _removal_awaited(placement, capabilities, now):
+        return _going(placement, now)
+    if closed(placement, now):
+        return Settled(placement)
+    if code.trouble is not None and placement.asked == spec_for(placement, capabilities):
+        known = placement.state is PlacementState.FAILED or placement.held(now)
+        return Settled(placement) if known else after_trouble(placement, code.trouble, now)
+    return _compared(placement, code, capabilities, now)
+
+
+def _compared(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> Settled:
     changed = differences(placement, code, capabilities)
     if not changed and settled(code):
         return _confirmed(placement, code, capabilities, now)
     if changed and placement.confirmed and placement.asked == spec_for(placement, capabilities):
         why = f"its {' and '.join(sorted(changed))} changed in the lock app"
         return Settled(_doubtful(placement), (Note(NoteKind.CHANGED_BY_HAND, why),))
-    if changed:
+    if changed and not _awaited(placement, capabilities):
         return Settled(_doubtful(placement))
     return _unconfirmed(placement, capabilities, now)
 
 
+def _removal_awaited(placement: Placement, capabilities: Capabilities, now: datetime) -> bool:
+    """Whether a removal was accepted a short while ago."""
+    return (
+        placement.state is PlacementState.REMOVING
+        and placement.asked_at is not None
+        and now < placement.asked_at + capabilities.confirm_within
+    )
+
+
+def _going(placement: Placement, now: datetime) -> Settled:
+    """Wanted, but on its way off the lock: put back once it is gone."""
+    notes = (Note(NoteKind.VANISHED, "it was set and is being removed"),) if placement.confirmed else ()
+    if placement.state is not PlacementState.REMOVING:
+        placement = replace(placement, state=PlacementState.REMOVING, asked_at=None, hold_until=None)
+    return Settled(placement if placement.held(now) else _looking_again(placement, now), notes)
+
+
 def _doubtful(placement: Placement) -> Placement:
+    if placement.state is PlacementState.FAILED:
+        return placement
     hold = None if placement.confirmed else placement.hold_until
-    return replace(placement, state=PlacementState.ASKED, hold_until=hold)
+    return replace(placement, state=PlacementState.ASKED, asked_at=None, hold_until=hold)
 
 
 def _confirmed(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> Settled:
     spec = spec_for(placement, capabilities)
     if placement.confirmed:
-        return Settled(replace(placement, asked=spec))
+        return Settled(replace(placement, asked=spec, looks=0))
     done = replace(_healthy(placement), state=PlacementState.SET, asked=spec, confirmed_at=now, ref=code.ref)
     return Settled(done, (Note(NoteKind.CONFIRMED, "the lock app says the lock holds it"),))
 
 
 def _unconfirmed(placement: Placement, capabilities: Capabilities, now: datetime) -> Settled:
     """Taken, but not on the lock yet: look again, and after the driver's own patience count a failed attempt (R21)."""
-    asked_at = placement.asked_at or now
-    if now < asked_at + capabilities.confirm_within:
-        held = replace(placement, state=PlacementState.ASKED)
-        if held.held(now):
-            return Settled(held)
-        return Settled(replace(held, hold_until=now + look_again(placement.looks), looks=placement.looks + 1))
+    if placement.state is PlacementState.FAILED:
+        return Settled(placement)
+    asked_at = now if placement.confirmed else placement.asked_at or now
+    placement = replace(placement, state=PlacementState.ASKED, asked_at=asked_at)
     if placement.held(now):
         return Settled(placement)
-    failed = _failed(replace(placement, asked_at=now), now)
-    return Settled(
-        failed, (Note(NoteKind.NOT_CONFIRMED, f"not confirmed within {_minutes(capabilities.confirm_within)}"),)
-    )
+    if now < asked_at + capabilities.confirm_within:
+        return Settled(_looking_again(placement, now))
+    return _unheeded(placement, capabilities, now)
 
 
 def _minutes(span: timedelta) -> str:
@@ -170,29 +273,48 @@ def _minutes(span: timedelta) -> str:
 
 
 def before_call(placement: Placement, action: Action, now: datetime) -> Placement:
-    """The intent, to be stored before the call is made (law 5)."""
-    if action.verb is Verb.REMOVE:
-        return replace(placement, intent=Verb.REMOVE, asked_at=now)
-    replaces = action.ref if action.verb is Verb.SET and action.ref is not None else placement.replaces
-    ref = None if action.verb is Verb.SET else placement.ref
-    return replace(placement, intent=action.verb, asked=action.spec, asked_at=now, ref=ref, replaces=replaces)
+    """The intent, to be stored before the call is made (law 5).
+
+    A new code is recognised by what was asked for, so that is written down now; a code that is changed has its
+    reference, and ``asked`` goes on saying what the lock is known to hold.
+    """
+    if action.verb is not Verb.SET:
+        return replace(placement, intent=action.verb, asked_at=now)
+    replaces = action.ref if action.ref is not None else placement.replaces
+    return replace(placement, intent=Verb.SET, asked=action.spec, asked_at=now, ref=None, replaces=replaces)
 
 
 def after_call(
     placement: Placement, action: Action, answer: Written | Receipt | Trouble, capabilities: Capabilities, now: datetime
 ) -> Settled:
     """What the answer to a call makes of a placement."""
-    if isinstance(answer, Trouble):
-        return after_trouble(placement, answer, now)
     if isinstance(answer, Written):
-        return _written(placement, answer, capabilities, now)
-    return _taken_off(placement, action, answer, now)
+        return _written(placement, action, answer, capabilities, now)
+    if isinstance(answer, Receipt):
+        return _taken_off(placement, action, answer, now)
+    if answer.kind is Kind.CODE_GONE and action.verb is not Verb.SET and capabilities.readback is Readback.NONE:
+        return _believed_gone(placement, action, now)
+    step = after_trouble(placement, answer, now)
+    if action.verb is not Verb.REMOVE:
+        return step
+    return replace(step, placement=replace(step.placement, state=placement.state), choose=None)
 
 
-def _written(placement: Placement, answer: Written, capabilities: Capabilities, now: datetime) -> Settled:
+def _believed_gone(placement: Placement, action: Action, now: datetime) -> Settled:
+    """A lock that cannot be looked at says that it has no such code: there is no better witness."""
+    if action.verb is Verb.REMOVE:
+        return _taken_off(placement, action, Receipt.ALREADY, now)
+    gone = replace(_forgotten(placement), state=PlacementState.MADE)
+    return Settled(gone, (Note(NoteKind.VANISHED, "the lock app has no such code"),))
+
+
+def _written(
+    placement: Placement, action: Action, answer: Written, capabilities: Capabilities, now: datetime
+) -> Settled:
     taken = replace(
         placement,
         intent=None,
+        asked=action.spec,
         ref=answer.ref or placement.ref,
         pin=answer.pin or placement.pin,
     )
@@ -208,13 +330,16 @@ def _written(placement: Placement, answer: Written, capabilities: Capabilities, 
 
 def _taken_off(placement: Placement, action: Action, answer: Receipt, now: datetime) -> Settled:
     if action.ref is not None and action.ref == placement.replaces:
-        return Settled(replace(placement, replaces=None, intent=None))
+        kept = replace(placement, intent=None, asked_at=None)
+        return Settled(
+            _looking_again(kept, now) if answer is Receipt.ACCEPTED else replace(kept, replaces=None, hold_until=None)
+        )
     if answer is Receipt.ACCEPTED:
         waiting = replace(placement, intent=None, hold_until=now + look_again(0), looks=1)
         return Settled(replace(waiting, state=PlacementState.REMOVING), (Note(NoteKind.REMOVING, "removal accepted"),))
-    if placement.phase(now) is Phase.OVER:
-        return Settled(_removed(placement), (Note(NoteKind.REMOVED, action.why),))
-    back = replace(_forgotten(placement), state=PlacementState.MADE, confirmed_at=None)
+    if placement.phase(now) is Phase.OVER or closed(placement, now):
+        return _off(placement, action.why)
+    back = replace(_forgotten(placement), state=PlacementState.MADE, confirmed_at=None, hold_until=None)
     return Settled(back, (Note(NoteKind.REMOVED, action.why),))
 
 
@@ -222,9 +347,8 @@ def after_trouble(placement: Placement, trouble: Trouble, now: datetime) -> Sett
     """What an error makes of a placement; its remedy decides, never its words (R22)."""
     told = replace(placement, reason=str(trouble.kind), detail=trouble.detail)
     if trouble.remedy is Remedy.LOOK:
-        held = replace(told, hold_until=now + look_again(placement.looks), looks=placement.looks + 1)
-        return Settled(held, (Note(NoteKind.UNKNOWN, trouble.detail),))
-    told = replace(told, intent=None, asked=None)
+        return Settled(_looking_again(told, now), (Note(NoteKind.UNKNOWN, trouble.detail),))
+    told = _refused(told)
     if trouble.remedy is Remedy.WAIT:
         held = replace(told, hold_until=now + wait_for(placement.waits, trouble.retry_after), waits=placement.waits + 1)
         return Settled(held, (Note(NoteKind.WAITING, trouble.detail),))
@@ -234,10 +358,20 @@ def after_trouble(placement: Placement, trouble: Trouble, now: datetime) -> Sett
     return Settled(_failed(told, now), (Note(NoteKind.REFUSED, trouble.detail),), _choose(told, trouble))
 
 
+def _refused(placement: Placement) -> Placement:
+    """Nothing came of the call: a refused new code must not be recognised in the one that stood in its way."""
+    if placement.intent is None:
+        return placement
+    asked = None if placement.intent is Verb.SET else placement.asked
+    return replace(placement, intent=None, asked=asked, asked_at=None)
+
+
 def _failed(placement: Placement, now: datetime) -> Placement:
+    """A removal has no window to be in time for: its attempts follow their steps."""
     failures = placement.failures + 1
-    state = PlacementState.REMOVING if placement.phase(now) is Phase.OVER else PlacementState.FAILED
-    hold = next_attempt(failures, now, placement.window.starts)
+    going = placement.state is PlacementState.REMOVING or placement.phase(now) is Phase.OVER
+    state = PlacementState.REMOVING if going else PlacementState.FAILED
+    hold = next_attempt(failures, now, None if going else placement.window.starts)
     return replace(placement, state=state, failures=failures, hold_until=hold)
 
 
@@ -259,16 +393,57 @@ def out_of_room(placement: Placement) -> Settled:
     return Settled(waiting, (Note(NoteKind.NO_ROOM, "the lock is full; the soonest stays go first"),))
 
 
+def room_made(placement: Placement) -> Placement:
+    """A slot of its lock was cleared: a placement that waits for one is tried again at once (R26)."""
+    if placement.state is not PlacementState.NO_ROOM:
+        return placement
+    return replace(placement, state=PlacementState.MADE, hold_until=None)
+
+
+def stopped(placement: Placement, why: str, now: datetime) -> Settled:
+    """Its lock's plan was refused (law 7): nothing is done before the next 8:00 check, or a changed wish."""
+    due = next_due(placement, now)
+    if due is None or due > now:
+        return Settled(placement)
+    return Settled(replace(placement, hold_until=next_healthcheck(now)), (Note(NoteKind.WAITING, why),))
+
+
 def next_due(placement: Placement, now: datetime) -> datetime | None:
-    """When this placement needs its lock's attention next; None when never again."""
+    """When this placement needs its lock's attention next; None when never again.
+
+    After a pass it lies in the future, unless the pass left something to be done at once.
+    """
     if not placement.live:
         return None
-    if placement.held(now):
-        return placement.hold_until
     if placement.phase(now) is Phase.OVER:
-        return placement.remove_at
-    if placement.confirmed:
-        return placement.remove_at
-    if placement.state is PlacementState.NO_ROOM:
+        return _off_due(placement, now)
+    wakes = [at for at in (_own_due(placement, now), placement.remove_at) if at is not None]
+    return min(wakes, default=None)
+
+
+def _off_due(placement: Placement, now: datetime) -> datetime | None:
+    """A hold of the time before the end does not delay the end."""
+    waits = placement.state in (PlacementState.REMOVING, PlacementState.ASKED)
+    return placement.hold_until if waits and placement.held(now) else placement.remove_at
+
+
+def _own_due(placement: Placement, now: datetime) -> datetime | None:
+    """When it needs attention before its end, as far as it is known; None: at its end."""
+    maybe_there = placement.ref is not None or placement.asked is not None or placement.intent is not None
+    if placement.held(now):
+        return _held_due(placement, now, maybe_there=maybe_there)
+    if placement.intent is not None or placement.state is PlacementState.REMOVING:
+        return now
+    idle = placement.confirmed or closed(placement, now)
+    if placement.replaces is not None and (idle or placement.state is PlacementState.NO_ROOM):
+        return now
+    if placement.state is PlacementState.NO_ROOM and not idle:
         return next_healthcheck(now)
-    return max(placement.push_at, placement.hold_until or placement.push_at)
+    return None if idle else now if maybe_there else placement.push_at
+
+
+def _held_due(placement: Placement, now: datetime, *, maybe_there: bool) -> datetime | None:
+    """A code that may be on the lock otherwise than wanted is looked at when its window closes, held or not."""
+    ends = placement.window.ends
+    wrong = maybe_there and not placement.confirmed and ends is not None and ends > now
+    return min(placement.hold_until, ends) if wrong and ends and placement.hold_until else placement.hold_until

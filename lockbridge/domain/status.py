@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from lockbridge.domain.placement import Phase, Placement, PlacementState
+from lockbridge.domain.placement import Ended, Phase, Placement, PlacementState
 
 
 class Status(StrEnum):
@@ -34,10 +34,10 @@ def shown(placement: Placement, now: datetime, *, backup_given: bool = False) ->
 
     ``scheduled`` means confirmed on the lock before its window opens, ``set`` from then on.
     """
-    if placement.state is PlacementState.REMOVED:
+    if not placement.live:
         return Shown(Status.REMOVED)
-    if placement.phase(now) is Phase.OVER:
-        return Shown(Status.REMOVING, placement.detail or "", placement.hold_until)
+    if placement.phase(now) is Phase.OVER or placement.ended is Ended.CANCELLED:
+        return _going(placement, now)
     if placement.confirmed:
         status = Status.SET if placement.window.starts <= now else Status.SCHEDULED
         return Shown(status, next_at=placement.remove_at)
@@ -48,3 +48,9 @@ def shown(placement: Placement, now: datetime, *, backup_given: bool = False) ->
     return Shown(
         Status.PENDING, placement.detail or "", max(placement.push_at, placement.hold_until or placement.push_at)
     )
+
+
+def _going(placement: Placement, now: datetime) -> Shown:
+    if placement.phase(now) is Phase.OVER:
+        return Shown(Status.REMOVING, placement.detail or "", placement.hold_until)
+    return Shown(Status.REMOVING, "the stay was cancelled", placement.remove_at)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, or_, select, update
@@ -85,6 +85,12 @@ def close_alarm(connection: Connection, host: HostId, key: str, now: datetime) -
     """Note that it is over. True when it had been open."""
     mine = update(ALARM).where(ALARM.c.host_id == host, ALARM.c.key == key, ALARM.c.ended_at.is_(None))
     return connection.execute(mine.values(ended_at=now)).rowcount == 1
+
+
+def close_stale_alarms(connection: Connection, kinds: Sequence[str], now: datetime) -> int:
+    """End alarms of kinds that have no end of their own after a day, so that they can be news again."""
+    stale = (ALARM.c.kind.in_(kinds), ALARM.c.ended_at.is_(None), ALARM.c.began_at < now - timedelta(days=1))
+    return connection.execute(update(ALARM).where(*stale).values(ended_at=now)).rowcount
 
 
 @dataclass(frozen=True, slots=True)

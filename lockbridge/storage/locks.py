@@ -26,7 +26,8 @@ from lockbridge.storage.rows import (
     seal_pin,
     to_placement,
 )
-from lockbridge.storage.tables import LOCK, LOCK_APP, MATCH, PLACEMENT, SEEN_CODE
+from lockbridge.storage.tables import CODE, LOCK, LOCK_APP, MATCH, PLACEMENT, SEEN_CODE
+from lockbridge.storage.types import UtcDateTime
 from lockbridge.storage.vault import Vault
 
 
@@ -141,7 +142,8 @@ def to_lock(row: Row[Any]) -> LockRow:
     )
 
 
-def _due(now: datetime, limit: int) -> Select[tuple[int]]:
+def _open(now: datetime) -> Select[tuple[int]]:
+    """Locks nobody attends to, of accounts that may be called."""
     free = or_(LOCK.c.lease_until.is_(None), LOCK.c.lease_until <= now)
     open_account = and_(
         LOCK_APP.c.state == "connected", or_(LOCK_APP.c.blocked_until.is_(None), LOCK_APP.c.blocked_until <= now)
@@ -149,10 +151,12 @@ def _due(now: datetime, limit: int) -> Select[tuple[int]]:
     return (
         select(LOCK.c.id)
         .join(LOCK_APP, LOCK_APP.c.id == LOCK.c.lock_app_id)
-        .where(LOCK.c.next_at <= now, free, open_account)
-        .order_by(LOCK.c.next_at, LOCK.c.id)
-        .limit(limit)
+        .where(free, open_account, LOCK.c.missing.is_(False))
     )
+
+
+def _due(now: datetime, limit: int) -> Select[tuple[int]]:
+    return _open(now).where(LOCK.c.next_at <= now).order_by(LOCK.c.next_at, LOCK.c.id).limit(limit)
 
 
 def due_locks(connection: Connection, now: datetime, limit: int) -> list[LockId]:
@@ -178,13 +182,12 @@ def claim_locks(
     limit: int,
     only: Collection[LockId] | None = None,
 ) -> list[LockId]:
-    """Lease up to ``limit`` due locks – or exactly those of ``only`` that nobody else has leased – until ``until``.
+    """Lease up to ``limit`` due locks – or those of ``only`` that are free, due or not – until ``until``.
 
     A leased lock becomes due again by itself when its lease ends, so a process that dies loses nothing.
     """
-    free = or_(LOCK.c.lease_until.is_(None), LOCK.c.lease_until <= now)
-    due = _due(now, limit).with_for_update(of=LOCK, skip_locked=True)
-    mine = LOCK.c.id.in_(due) if only is None else and_(LOCK.c.id.in_(only), free)
+    wanted = _due(now, limit) if only is None else _open(now).where(LOCK.c.id.in_(only))
+    mine = LOCK.c.id.in_(wanted.with_for_update(of=LOCK, skip_locked=True))
     claim = update(LOCK).where(mine).values(lease=lease, lease_until=until, next_at=until).returning(LOCK.c.id)
     return [LockId(row.id) for row in connection.execute(claim)]
 
@@ -226,6 +229,26 @@ def locks_of_host(connection: Connection, host: HostId) -> list[LockRow]:
     return [
         to_lock(row) for row in connection.execute(select(LOCK).where(LOCK.c.host_id == host).order_by(LOCK.c.name))
     ]
+
+
+def of_app(connection: Connection, app: LockAppId) -> list[LockRow]:
+    """The locks of one lock-app account, by name."""
+    return [
+        to_lock(row) for row in connection.execute(select(LOCK).where(LOCK.c.lock_app_id == app).order_by(LOCK.c.name))
+    ]
+
+
+def matched_locks(connection: Connection) -> list[LockId]:
+    """Every lock that opens some property, or holds backups of ours."""
+    backups = select(CODE.c.lock_id).where(CODE.c.lock_id.is_not(None))
+    wanted = or_(LOCK.c.id.in_(select(MATCH.c.lock_id)), LOCK.c.id.in_(backups))
+    return [LockId(row.id) for row in connection.execute(select(LOCK.c.id).where(wanted).order_by(LOCK.c.id))]
+
+
+def live_placements(connection: Connection, vault: Vault, lock: LockId) -> list[Placement]:
+    """Every code of ours that is, or is to be, on a lock."""
+    live = select(PLACEMENT).where(PLACEMENT.c.lock_id == lock, PLACEMENT.c.live_at.is_not(None))
+    return [to_placement(row, vault) for row in connection.execute(live.order_by(PLACEMENT.c.id))]
 
 
 def locks_of_property(connection: Connection, property_id: PropertyId) -> list[LockRow]:
@@ -296,7 +319,7 @@ _SAVE_PROGRESS = (
                 (or_(PLACEMENT.c.wish == bindparam("_wish"), bindparam("state") != "set"), bindparam("state")),
                 else_="asked",
             ),
-            "hold_until": case((PLACEMENT.c.wish == bindparam("_wish"), bindparam("hold_until")), else_=null()),
+            "hold_until": case((PLACEMENT.c.wish == bindparam("_wish"), bindparam("hold_until", type_=UtcDateTime)), else_=null()),
             "live_at": case((bindparam("state") == "removed", null()), else_=PLACEMENT.c.live_at),
             "watch_at": case((bindparam("state") == "removed", null()), else_=PLACEMENT.c.watch_at),
         }
@@ -307,6 +330,7 @@ _SAVE_CHOSEN_PIN = (
     .where(PLACEMENT.c.id == bindparam("_id"))
     .values(pin_sealed=bindparam("pin_sealed"), pin_index=bindparam("pin_index"))
 )
+_NEXT_AT = bindparam("next_at", type_=UtcDateTime)
 _RELEASE = (
     update(LOCK)
     .where(LOCK.c.id == bindparam("_id"))
@@ -316,13 +340,14 @@ _RELEASE = (
         waits=bindparam("waits"),
         hold_until=bindparam("hold_until"),
         next_at=case(
-            (LOCK.c.next_at == bindparam("_until"), bindparam("next_at")),
-            (bindparam("next_at", type_=LOCK.c.next_at.type).is_(None), LOCK.c.next_at),
-            (LOCK.c.next_at < bindparam("next_at"), LOCK.c.next_at),
-            else_=bindparam("next_at"),
+            (LOCK.c.next_at == bindparam("_until", type_=UtcDateTime), _NEXT_AT),
+            (_NEXT_AT.is_(None), LOCK.c.next_at),
+            (LOCK.c.next_at < _NEXT_AT, LOCK.c.next_at),
+            else_=_NEXT_AT,
         ),
     )
 )
+"""Whoever poked the lock during the pass moved its ``next_at`` away from the lease's end: then the sooner one holds."""
 _SAVE_LOOK = (
     update(LOCK)
     .where(LOCK.c.id == bindparam("_id"))

@@ -132,12 +132,13 @@ async def _attend_safely(tools: Tools, attendance: Attendance, now: datetime) ->
         return await _PassOver(tools, attendance, now).run()
     except Exception as error:  # noqa: BLE001 - the edge of a tick: one lock's bug must not stop the others
         lock = attendance.work.lock.id
-        tools.log.error("a pass over a lock broke off", lock=lock, kind=type(error).__name__, detail=_where(error))
+        broke = {"lock": lock, "kind": type(error).__name__, "place": place_of(error)}
+        tools.log.error("a pass over a lock broke off", **broke)  # noqa: TRY400 - a traceback's message may hold digits
         return Tally(unread=f"the pass broke off ({type(error).__name__})")
 
 
-def _where(error: BaseException) -> str:
-    """The place in our code, without values: a message or a local variable may hold digits."""
+def place_of(error: BaseException) -> str:
+    """Where an error was raised, without values: its message or a local variable may hold digits."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

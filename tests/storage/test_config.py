@@ -113,8 +113,6 @@ def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
         ("server = 1", "mine.toml: server: "),
         ("[server]\nport = 70000", r"mine\.toml: server\.port: input should be less than or equal to 65535"),
         ('[server]\npublic_url = "example.com"', r"server\.public_url: is not an address; write it like https://"),
-        ('[healthcheck]\nzone = "New York"', r"healthcheck\.zone: is not the name of a time zone; write it like"),
-        ('[healthcheck]\nzone = "../../etc/passwd"', "is not the name of a time zone"),
         ('[codes]\npin_mode = "guess"', "input should be 'phone' or 'random'"),
         ("[plan]\nmax_removals = true\n[inbox]\nmax_attempts = 0", "(?s)max_attempts: input should be"),
     ],

@@ -1,0 +1,56 @@
+"""Forgetting what need not be known any more (R45), and closing alarms that end by themselves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Connection
+
+from lockbridge.domain.ids import HostId, StayId
+from lockbridge.storage import codes, journal, outbox, stays
+from lockbridge.storage.journal import Entry
+from lockbridge.workflows.ports import Tools, transact
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How much was erased."""
+
+    pins: int = 0
+    guests: int = 0
+
+
+async def clean_up(tools: Tools, now: datetime) -> Erased:
+    """Erase digits and guests whose time is over, page by page."""
+    pins = guests = 0
+    while page := await transact(tools, partial(_erase_pins, tools=tools, now=now)):
+        pins += page
+    while page := await transact(tools, partial(_erase_guests, tools=tools, now=now)):
+        guests += page
+    await transact(tools, lambda c: journal.close_stale_alarms(c, ("bad_signature",), now))
+    return Erased(pins, guests)
+
+
+def _erase_pins(connection: Connection, tools: Tools, now: datetime) -> int:
+    return codes.erase_pins(connection, now - tools.policy.pin_retention, now, PAGE)
+
+
+def _erase_guests(connection: Connection, tools: Tools, now: datetime) -> int:
+    erased = stays.erase_guests(connection, now - tools.policy.guest_retention, now, PAGE)
+    outbox.erase_texts(connection, erased)
+    return len(erased)
+
+
+async def erase_guest(tools: Tools, host: HostId, stay: StayId, now: datetime) -> bool:
+    """Erase one guest at once, on request; the history keeps what was decided, not about whom."""
+    return await transact(tools, lambda c: _erase_one(c, host, stay, now))
+
+
+def _erase_one(connection: Connection, host: HostId, stay: StayId, now: datetime) -> bool:
+    if not stays.erase_guest(connection, host, stay, now):
+        return False
+    outbox.erase_texts(connection, [stay])
+    journal.write(connection, [Entry(now, host, "erased", "the guest's data was erased on request", stay)])
+    return True

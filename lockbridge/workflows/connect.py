@@ -1,0 +1,296 @@
+"""What hosts connect: themselves, their properties, lock apps, matches, webhook addresses (R1, R3, R4, R47)."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any
+
+from sqlalchemy import Connection
+
+from lockbridge.contract import FoundLock, ProviderError
+from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId
+from lockbridge.domain.lock import Readback
+from lockbridge.domain.messages import HostAlarm
+from lockbridge.domain.observe import from_memory, observe
+from lockbridge.domain.plan import Plan, preview
+from lockbridge.domain.settings import CodeSettings
+from lockbridge.domain.stay import known_zone
+from lockbridge.storage import hosts, locks, stays
+from lockbridge.storage.hosts import LockAppRow
+from lockbridge.storage.locks import LockRow
+from lockbridge.storage.rows import dump_capabilities
+from lockbridge.workflows import alarms, backup, trouble
+from lockbridge.workflows.ports import Tools, transact
+
+
+class BadInput(ValueError):
+    """What somebody asked for makes no sense; the message says what, where and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewProperty:
+    """A property to be added. Times of day are local."""
+
+    name: str
+    zone: str
+    country: str | None = None
+    check_in: str = "16:00"
+    check_out: str = "11:00"
+    settings: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A new webhook address: the token and the secret are shown this once."""
+
+    id: EndpointId
+    platform: str
+    token: str
+    secret: str
+
+
+LONGEST_NAME = 200
+
+
+async def add_host(tools: Tools, name: str, email: str, now: datetime, *, language: str = "en") -> HostId:
+    """Add a host. Raises BadInput for an e-mail address that cannot be one, or an empty name."""
+    if "@" not in email.strip("@") or any(char.isspace() for char in email):
+        msg = f"{email!r} is no e-mail address: write it like you@example.com"
+        raise BadInput(msg)
+    clean = _name(name, "the host's name")
+    return await transact(tools, lambda c: hosts.add_host(c, tools.vault, clean, email, language, now))
+
+
+def _name(name: str, what: str) -> str:
+    clean = " ".join(name.split())
+    if not clean or len(clean) > LONGEST_NAME:
+        msg = f"{what} must have 1 to {LONGEST_NAME} characters, not {len(clean)}"
+        raise BadInput(msg)
+    return clean
+
+
+async def add_property(
+    tools: Tools, host: HostId, new: NewProperty, refs: Sequence[tuple[str, str]], now: datetime
+) -> PropertyId:
+    """Add a property and note how platforms name it; stays that came before get their property. Raises BadInput."""
+    values = _checked(new)
+    return await transact(tools, lambda c: _add_property(c, host, values, refs, now))
+
+
+def _checked(new: NewProperty) -> dict[str, Any]:
+    if not known_zone(new.zone):
+        msg = f"{new.zone!r} is no time zone: write an IANA name such as America/New_York or Europe/Berlin"
+        raise BadInput(msg)
+    settings = dict(new.settings or {})
+    try:
+        CodeSettings().with_overrides(settings)
+    except ValueError as error:
+        msg = f"the settings make no sense: {error}"
+        raise BadInput(msg) from error
+    return {
+        "name": _name(new.name, "the property's name"),
+        "zone": new.zone,
+        "country": new.country.upper() if new.country else None,
+        "check_in": _time(new.check_in, "check-in"),
+        "check_out": _time(new.check_out, "check-out"),
+        "settings": settings,
+    }
+
+
+def _time(text: str, what: str) -> str:
+    try:
+        return time.fromisoformat(text).isoformat("minutes")
+    except ValueError:
+        msg = f"{text!r} is no time of day for {what}: write it like 16:00"
+        raise BadInput(msg) from None
+
+
+def _add_property(
+    connection: Connection, host: HostId, values: Mapping[str, Any], refs: Sequence[tuple[str, str]], now: datetime
+) -> PropertyId:
+    property_id = hosts.add_property(connection, host, values, now)
+    for platform, external_id in refs:
+        hosts.add_property_ref(connection, host, property_id, platform, external_id)
+        stays.adopt_orphans(connection, host, platform, external_id, property_id, now)
+    return property_id
+
+
+async def change_settings(
+    tools: Tools, host: HostId, property_id: PropertyId, settings: Mapping[str, Any], now: datetime
+) -> None:
+    """Change a property's settings; its stays are planned again. Raises BadInput."""
+    try:
+        CodeSettings().with_overrides(settings)
+    except ValueError as error:
+        msg = f"the settings make no sense: {error}"
+        raise BadInput(msg) from error
+    await transact(tools, lambda c: _change_settings(c, tools, host, property_id, settings, now))
+
+
+def _change_settings(
+    connection: Connection,
+    tools: Tools,
+    host: HostId,
+    property_id: PropertyId,
+    settings: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    hosts.change_property(connection, host, property_id, {"settings": dict(settings)})
+    stays.replan_properties(connection, [property_id], now)
+    matched = [lock for _, lock in hosts.matches(connection, [property_id])]
+    backup.replenish(connection, tools, matched, now)
+
+
+async def add_lock_app(
+    tools: Tools, host: HostId, provider: str, name: str, settings: Mapping[str, str], now: datetime
+) -> tuple[LockAppId, list[LockRow]]:
+    """Connect a lock app and list its locks. Raises ProviderError when it refuses us: then nothing is stored."""
+    draft = LockAppRow(LockAppId(0), host, provider, name, hosts.Credentials(settings), "connected", None, None)
+    found = await tools.accounts.provider(draft).list_locks()
+    app = await transact(tools, lambda c: hosts.add_lock_app(c, tools.vault, host, provider, name, settings, now))
+    return app, await _remember(tools, replace(draft, id=app), found, now)
+
+
+async def sync_locks(tools: Tools, app: LockAppRow, now: datetime) -> list[LockRow]:
+    """Ask a lock app for its locks and remember them; an account that answers counts as connected again.
+
+    Raises ProviderError when it does not answer or refuses us; a refusal is told to the host once.
+    """
+    try:
+        found = await tools.accounts.provider(app).list_locks()
+    except ProviderError as error:
+        if error.kind == "account_refused":
+            reason = str(error)
+            await transact(tools, lambda c: trouble.account_refused(c, app, reason, now))
+        raise
+    if app.state != "connected":
+        await transact(tools, lambda c: _reconnected(c, app, now))
+    return await _remember(tools, app, found, now)
+
+
+def _reconnected(connection: Connection, app: LockAppRow, now: datetime) -> None:
+    hosts.account_connected(connection, app.id, now)
+    facts = {"lock_app_name": app.name, "since": alarms.moment(now)}
+    over = HostAlarm.ACCOUNT_CONNECTED
+    alarms.end(connection, app.host, HostAlarm.ACCOUNT_DISCONNECTED, f"account-{app.id}", now, over=over, facts=facts)
+
+
+async def _remember(tools: Tools, app: LockAppRow, found: Sequence[FoundLock], now: datetime) -> list[LockRow]:
+    return await transact(tools, lambda c: _remember_locks(c, app, found, now))
+
+
+def _remember_locks(
+    connection: Connection, app: LockAppRow, found: Sequence[FoundLock], now: datetime
+) -> list[LockRow]:
+    known = {row.ref: row for row in locks.of_app(connection, app.id)}
+    for lock in found:
+        values = {
+            "host_id": app.host,
+            "lock_app_id": app.id,
+            "ref": lock.ref,
+            "name": lock.name,
+            "capabilities": dump_capabilities(lock.capabilities),
+            "online": lock.status.online,
+            "battery": lock.status.battery,
+            "missing": False,
+            "next_at": now,
+        }
+        key = locks.upsert_lock(connection, values)
+        if lock.ref in known and known[lock.ref].capabilities != lock.capabilities:
+            stays.replan_properties(connection, hosts.properties_of_lock(connection, key), now)
+    return locks.of_app(connection, app.id)
+
+
+async def match(tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime) -> bool:
+    """Match a lock with a property: codes for all its coming stays, and backups (R1, R3, R25). False: were matched."""
+    return await transact(tools, lambda c: _match(c, tools, host, property_id, lock, now))
+
+
+def _match(
+    connection: Connection, tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime
+) -> bool:
+    _known(connection, host, property_id, lock)
+    if not hosts.match(connection, host, property_id, lock):
+        return False
+    stays.replan_properties(connection, [property_id], now)
+    backup.replenish(connection, tools, [lock], now)
+    return True
+
+
+async def unmatch(tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime) -> bool:
+    """Take a lock from a property: what lockbridge made for it comes off (R4). False: they were not matched."""
+    return await transact(tools, lambda c: _unmatch(c, tools, host, property_id, lock, now))
+
+
+def _unmatch(
+    connection: Connection, tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime
+) -> bool:
+    _known(connection, host, property_id, lock)
+    if not hosts.unmatch(connection, host, property_id, lock):
+        return False
+    stays.replan_properties(connection, [property_id], now)
+    backup.replenish(connection, tools, [lock], now)
+    return True
+
+
+def _known(connection: Connection, host: HostId, property_id: PropertyId, lock: LockId) -> None:
+    place = hosts.properties(connection, [property_id]).get(property_id)
+    if place is None or place.host != host:
+        msg = f"this host has no property {property_id}: `lockbridge property list` shows them"
+        raise BadInput(msg)
+    if locks.get_lock(connection, host, lock) is None:
+        msg = f"this host has no lock {lock}: `lockbridge lock list` shows them"
+        raise BadInput(msg)
+
+
+async def add_address(tools: Tools, host: HostId, platform: str, secret: str | None, now: datetime) -> Address:
+    """Make a webhook address for a platform; without a secret one is drawn. Raises BadInput."""
+    if platform not in tools.platforms:
+        msg = f"{platform!r} is no booking platform here: one of {', '.join(sorted(tools.platforms))}"
+        raise BadInput(msg)
+    chosen = secret or token_urlsafe(32)
+    problem = tools.platforms[platform].secret_problem(chosen)
+    if problem:
+        msg = f"the secret cannot be used: {problem}"
+        raise BadInput(msg)
+    token = token_urlsafe(24)
+    hashed = token_hash(token)
+    key = await transact(tools, lambda c: hosts.add_endpoint(c, tools.vault, host, platform, hashed, chosen, now))
+    return Address(key, platform, token, chosen)
+
+
+def token_hash(token: str) -> bytes:
+    """Under which a webhook address's token is stored."""
+    return sha256(token.encode()).digest()
+
+
+async def preview_lock(tools: Tools, host: HostId, lock: LockId, now: datetime) -> tuple[LockRow, Plan]:
+    """What would be done to a lock now and in the end, without doing it (R47). Raises ProviderError, BadInput."""
+    row, app, placements = await tools.database.ask(_load_for_preview, tools, host, lock)
+    provider = tools.accounts.provider(app)
+    if row.capabilities.readback is Readback.NONE:
+        observation = from_memory(placements, now)
+    else:
+        async with tools.accounts.gate(app):
+            observation = observe(placements, await provider.list_codes(row.ref))
+    return row, preview(row.capabilities, placements, observation, now)
+
+
+def _load_for_preview(connection: Connection, tools: Tools, host: HostId, lock: LockId) -> Any:
+    row = locks.get_lock(connection, host, lock)
+    if row is None:
+        msg = f"this host has no lock {lock}: `lockbridge lock list` shows them"
+        raise BadInput(msg)
+    app = hosts.lock_apps(connection, tools.vault, [row.app])[row.app]
+    return row, app, locks.live_placements(connection, tools.vault, lock)
+
+
+async def test_account(tools: Tools, app: LockAppRow) -> str:
+    """Whether an account answers, in one plain sentence. Raises ProviderError when it does not."""
+    async with asyncio.timeout(30):
+        found = await tools.accounts.provider(app).list_locks()
+    offline = sum(1 for lock in found if not lock.status.online)
+    return f"{app.name} answers: {len(found)} locks" + (f", {offline} of them offline" if offline else "")

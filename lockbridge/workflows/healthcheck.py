@@ -1,0 +1,204 @@
+"""Looking after arrivals: the daily check at 8:00 America/New_York, and each arrival's own looks (R23, R24, R43)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from lockbridge.domain.backup import pick
+from lockbridge.domain.health import HORIZON, Check, Verdict, concerns_daily_check, next_watch, verdict, which
+from lockbridge.domain.ids import HostId, PlacementId
+from lockbridge.domain.messages import HostAlarm
+from lockbridge.domain.retry import healthcheck_slot
+from lockbridge.domain.settings import CodeSettings
+from lockbridge.storage import codes, hosts, journal, locks, stays
+from lockbridge.storage.codes import Placed
+from lockbridge.storage.hosts import PropertyRow
+from lockbridge.storage.locks import LockRow
+from lockbridge.storage.stays import StayRow
+from lockbridge.workflows import alarms, backup, push
+from lockbridge.workflows.ports import Tools, transact
+from lockbridge.workflows.trouble import arrival_line
+
+RUN = "healthcheck"
+PAGE = 1000
+STUCK = timedelta(hours=1)
+"""A run that was taken this long ago and is not done was left by a process that died."""
+AT_ONCE = 200
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check came to."""
+
+    looked_at: int = 0
+    already_fine: int = 0
+    attempted: int = 0
+    backups_given: int = 0
+    hosts_told: int = 0
+
+    def add(self, done: Verdict) -> None:
+        """Count one verdict in."""
+        self.looked_at += 1
+        self.already_fine += done is Verdict.FINE
+        self.backups_given += done is Verdict.GIVE_BACKUP
+        self.hosts_told += done is Verdict.TELL_HOST
+
+    def as_dict(self) -> dict[str, int]:
+        """For the run ledger and for programs."""
+        return {
+            "looked_at": self.looked_at,
+            "now_set": self.already_fine,
+            "attempted": self.attempted,
+            "backups_given": self.backups_given,
+            "hosts_told": self.hosts_told,
+        }
+
+
+async def daily_if_due(tools: Tools, now: datetime) -> Report | None:
+    """Run the 8:00 check unless some process has run this one; one that was missed is made up. None: nothing to do."""
+    slot = healthcheck_slot(now)
+    if not await transact(tools, lambda c: _take(c, slot, now)):
+        return None
+    report = await check_all(tools, now)
+    await transact(tools, lambda c: journal.finish_run(c, RUN, slot, now, report.as_dict()))
+    tools.log.info("health check done", **report.as_dict())
+    return report
+
+
+def _take(connection: Connection, slot: datetime, now: datetime) -> bool:
+    return journal.take_run(connection, RUN, slot, now) or journal.take_over_run(
+        connection, RUN, slot, now - STUCK, now
+    )
+
+
+async def check_all(tools: Tools, now: datetime) -> Report:
+    """Every code that is open or opens within 24 h, is due and not confirmed: attempt it; else backup or host (R23)."""
+    report = Report()
+    after = (datetime.fromtimestamp(0, tz=UTC), 0)
+    while page := await tools.database.ask(codes.unset_before, tools.vault, now + HORIZON, now, after, PAGE):
+        last = page[-1].placement
+        after = (last.window.starts, last.id)
+        concerned = [item for item in page if concerns_daily_check(item.placement, now)]
+        await _attend_and_judge(tools, concerned, Check.DAILY, report, now)
+    return report
+
+
+async def watch_due(tools: Tools, now: datetime) -> Report:
+    """Look at the arrivals whose own look is due: 24 h and 3 h before, and when the window opens (R24, R43)."""
+    report = Report()
+    due = await tools.database.ask(codes.due_watches, tools.vault, now, AT_ONCE)
+    by_check: dict[Check, list[Placed]] = defaultdict(list)
+    for item in due:
+        by_check[which(item.placement, now)].append(item)
+    for check, items in by_check.items():
+        await _attend_and_judge(tools, items, check, report, now)
+    watches = {item.placement.id: _next(item, now) for item in due}
+    await transact(tools, lambda c: codes.set_watches(c, watches))
+    return report
+
+
+def _next(item: Placed, now: datetime) -> datetime | None:
+    window = item.placement.window
+    return None if window.over(now) else next_watch(window, window.starts, now)
+
+
+async def _attend_and_judge(tools: Tools, items: Sequence[Placed], check: Check, report: Report, now: datetime) -> None:
+    if not items:
+        return
+    report.attempted += len(items)
+    await push.attend_to(tools, {item.placement.lock for item in items}, now)
+    ids = [item.placement.id for item in items]
+    for done in await transact(tools, lambda c: _judge(c, tools, ids, check, now)):
+        report.add(done)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One code on one lock, with whom and what it concerns."""
+
+    item: Placed
+    lock: LockRow
+    stay: StayRow
+    place: PropertyRow
+    settings: CodeSettings
+
+
+def _judge(
+    connection: Connection, tools: Tools, ids: Sequence[PlacementId], check: Check, now: datetime
+) -> list[Verdict]:
+    verdicts = []
+    at_risk: dict[HostId, list[_Case]] = defaultdict(list)
+    for case in _cases(connection, tools, ids):
+        done = _verdict(connection, tools, case, check)
+        verdicts.append(done)
+        if done is Verdict.GIVE_BACKUP:
+            why = f"the code was not on the lock ({case.item.placement.detail or 'not confirmed'})"
+            backup.give(connection, tools, case.stay, case.lock, case.item.placement.window, now, why=why)
+        elif done is Verdict.TELL_HOST and check is Check.SOON:
+            at_risk[case.item.host].append(case)
+        elif done is Verdict.TELL_HOST:
+            _tell_failed(connection, case, check, now)
+    for host, cases in at_risk.items():
+        _tell_at_risk(connection, host, cases, now)
+    return verdicts
+
+
+def _verdict(connection: Connection, tools: Tools, case: _Case, check: Check) -> Verdict:
+    placement = case.item.placement
+    if placement.confirmed:
+        return Verdict.FINE
+    pool = codes.backups_on(connection, tools.vault, case.lock.id)
+    chosen = pick(pool, case.stay.id)
+    if chosen is not None and chosen.given_to == case.stay.id:
+        return Verdict.FINE
+    return verdict(check, placement, backups_on=case.settings.backups, backup_ready=chosen is not None)
+
+
+def _cases(connection: Connection, tools: Tools, ids: Sequence[PlacementId]) -> Iterable[_Case]:
+    items = [item for item in codes.placements_by_id(connection, tools.vault, ids) if item.placement.live]
+    owners = codes.stays_of_codes(connection, {item.placement.code for item in items})
+    rows = stays.by_ids(connection, tools.vault, set(owners.values()))
+    lock_rows = locks.by_ids(connection, {item.placement.lock for item in items})
+    places = hosts.properties(connection, {row.property for row in rows.values() if row.property is not None})
+    defaults = hosts.host_settings(connection, {item.host for item in items})
+    for item in items:
+        stay = rows.get(owners[item.placement.code]) if item.placement.code in owners else None
+        if stay is None or stay.property is None:
+            continue
+        place = places[stay.property]
+        settings = tools.policy.codes.with_overrides(defaults[item.host]).with_overrides(place.settings)
+        yield _Case(item, lock_rows[item.placement.lock], stay, place, settings)
+
+
+def _tell_failed(connection: Connection, case: _Case, check: Check, now: datetime) -> None:
+    """The code is not on the lock and no backup could be given: the host must act (R23)."""
+    placement = case.item.placement
+    facts = {
+        "guest_name": case.stay.guest_name or case.stay.reservation_code,
+        "property_name": case.place.name,
+        "lock_names": case.lock.name,
+        "check_in": arrival_line(case.stay, case.place).partition(" – ")[0],
+        "reason": placement.detail or "the lock app has not confirmed it",
+        "next_step": _next_step(case, now),
+    }
+    alarms.begin(
+        connection, case.item.host, HostAlarm.PUSH_FAILED, f"placement-{placement.id}-{check.value}", facts, now
+    )
+
+
+def _next_step(case: _Case, now: datetime) -> str:
+    hold = case.item.placement.hold_until
+    again = f"We try again at {alarms.moment(hold)}." if hold and hold > now else "We keep trying."
+    if not case.settings.backups:
+        return f"{again} Backup codes are switched off for this property: please let the guest in another way."
+    return f"{again} No backup code was ready on this lock: please let the guest in another way."
+
+
+def _tell_at_risk(connection: Connection, host: HostId, cases: Sequence[_Case], now: datetime) -> None:
+    """Three hours before: one e-mail for all arrivals whose codes are not set yet (R43)."""
+    lines = [arrival_line(case.stay, case.place) for case in cases]
+    about = "-".join(str(case.item.placement.id) for case in cases[:5])
+    alarms.tell(connection, host, HostAlarm.ARRIVALS_AT_RISK, f"{about}:{now:%Y%m%dT%H%M}", {"arrivals": lines}, now)

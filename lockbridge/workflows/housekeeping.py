@@ -1,0 +1,66 @@
+"""What is done once a day for every host: locks listed anew, backup pools filled, old data erased."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Connection
+
+from lockbridge.contract import ProviderError
+from lockbridge.domain.ids import LockId
+from lockbridge.storage import hosts, journal, locks
+from lockbridge.storage.hosts import LockAppRow
+from lockbridge.workflows import backup
+from lockbridge.workflows.clean_up import clean_up
+from lockbridge.workflows.connect import sync_locks
+from lockbridge.workflows.ports import Tools, transact
+
+PAGE = 100
+
+
+async def keep_house(tools: Tools, now: datetime) -> None:
+    """Do what has not been done yet today (UTC), once over all processes; fill pools every time."""
+    await fill_pools(tools, now)
+    await _once_a_day(tools, "clean up", lambda: clean_up(tools, now), now)
+    await _once_a_day(tools, "list locks", lambda: list_locks(tools, now), now)
+
+
+async def _once_a_day(tools: Tools, name: str, work: Callable[[], Awaitable[object]], now: datetime) -> None:
+    slot = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if not await transact(tools, lambda c: journal.take_run(c, name, slot, now)):
+        return
+    await work()
+    await transact(tools, lambda c: journal.finish_run(c, name, slot, now, {}))
+
+
+async def fill_pools(tools: Tools, now: datetime) -> int:
+    """See that every matched lock has its backups (R25). How many codes were made or ended."""
+    matched = await tools.database.ask(locks.matched_locks)
+    changed = 0
+    for start in range(0, len(matched), PAGE):
+        page = matched[start : start + PAGE]
+        changed += await transact(tools, partial(_fill, tools=tools, page=page, now=now))
+    return changed
+
+
+def _fill(connection: Connection, tools: Tools, page: list[LockId], now: datetime) -> int:
+    changed = backup.replenish(connection, tools, page, now)
+    for lock in locks.by_ids(connection, page).values():
+        backup.refilled(connection, tools, lock, now)
+    return changed
+
+
+async def list_locks(tools: Tools, now: datetime) -> None:
+    """Ask every connected account for its locks: new ones, changed rules, other names."""
+    for app in await tools.database.ask(_accounts, tools):
+        try:
+            await sync_locks(tools, app, now)
+        except ProviderError as error:
+            tools.log.warning("a lock app could not list its locks", account=app.id, kind=error.kind.value)
+
+
+def _accounts(connection: Connection, tools: Tools) -> list[LockAppRow]:
+    every = (
+        hosts.lock_apps_of_host(connection, tools.vault, host.id) for host in hosts.all_hosts(connection, tools.vault)
+    )
+    return [app for apps in every for app in apps if app.state == "connected"]
