@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from random import Random
 from secrets import randbelow
 from typing import Any
 
 import structlog
+from starlette.types import ASGIApp
 
 from lockbridge import assets
 from lockbridge.clock import Clock, SystemClock
@@ -20,12 +22,14 @@ from lockbridge.messaging.email import Mailer, Security
 from lockbridge.messaging.render import Renderer
 from lockbridge.platforms import PLATFORMS
 from lockbridge.services import ConnectedAccounts, Services
+from lockbridge.storage import keys
 from lockbridge.storage.commit import Commit, GroupCommit, InlineCommit
-from lockbridge.storage.database import Database
+from lockbridge.storage.database import Database, check_schema
 from lockbridge.storage.vault import Vault, open_vault
 from lockbridge.workflows.ports import Policy, Steps
 from providers import PROVIDERS
 from providers._http import client
+from providers.simulator import SimulatedLockApp, simulator_asgi
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,14 @@ class Instead:
 
 
 def build(settings: Settings, instead: Instead | None = None) -> Services:
-    """Services from settings. Call it inside an event loop. Raises VaultError, ValueError, ConfigError."""
+    """Services from settings. Call it inside an event loop.
+
+    Raises SchemaError, VaultError, StorageUnavailable, ValueError.
+    """
     other = instead or Instead()
     database = other.database or open_database(settings)
-    vault = other.vault or vault_of(settings, create=True)
     clock = other.clock or SystemClock()
+    vault = other.vault or vault_for(database, settings, clock.now())
     commit: Commit = InlineCommit(database) if other.inline else GroupCommit(database)
     accounts = ConnectedAccounts(other.providers or PROVIDERS, client(), clock, settings.worker.account_parallel)
     return Services(
@@ -76,11 +83,25 @@ async def services(settings: Settings, instead: Instead | None = None) -> AsyncI
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of the settings; its folder is made where it is a file."""
-    database = Database(settings.database.url, synchronous=settings.database.synchronous)
-    if database.file is not None:
-        database.file.parent.mkdir(parents=True, exist_ok=True)
-    return database
+    """The database of the settings; nothing is read or made yet. Raises ValueError for a URL that cannot be used."""
+    return Database(settings.database.url, synchronous=settings.database.synchronous)
+
+
+def vault_for(database: Database, settings: Settings, now: datetime) -> Vault:
+    """The vault that opens what is sealed in the database; only a new database has its key made.
+
+    Raises SchemaError, VaultError – also when the key ring belongs to another database – and StorageUnavailable.
+    """
+    check_schema(database)
+    with database.read() as connection:
+        is_new = keys.is_new(connection)
+    vault = vault_of(settings, create=is_new)
+    with database.read() as connection:
+        is_noted = keys.check_keys(connection, vault)
+    if not is_noted:
+        with database.write() as connection:
+            keys.note_key(connection, vault, now)
+    return vault
 
 
 def vault_of(settings: Settings, *, create: bool) -> Vault:
@@ -121,3 +142,26 @@ def policy_of(settings: Settings) -> Policy:
         pin_retention=timedelta(days=settings.retention.pin_days),
         guest_retention=timedelta(days=settings.retention.guest_days),
     )
+
+
+def lock_app_kinds() -> Mapping[str, ProviderSpec]:
+    """Every lock app a host can connect, by its key."""
+    return PROVIDERS
+
+
+SAMPLE_LOCKS = (
+    ("front-door", "Front door", "standard"),
+    ("flat-1", "Flat 1", "nuki"),
+    ("flat-2", "Flat 2", "masked"),
+    ("garden-gate", "Garden gate", "algorithmic"),
+    ("cellar", "Cellar", "slots"),
+)
+"""Ref, name and rule set: locks of all three classes, to try things out with."""
+
+
+def sample_lock_app(control_token: str, clock: Clock) -> ASGIApp:
+    """A simulated lock app over HTTP with a few locks; its account's token is ``simulator``."""
+    world = SimulatedLockApp(clock.now, Random())  # noqa: S311 - a make-believe lock app
+    for ref, name, rules in SAMPLE_LOCKS:
+        world.add_lock(ref, name=name, rules=rules)
+    return simulator_asgi(world, control_token=control_token)

@@ -2,15 +2,29 @@
 
 import asyncio
 from asyncio import Semaphore
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import httpx
 from structlog.typing import FilteringBoundLogger
 
 from lockbridge.clock import Clock
-from lockbridge.contract import AccountRefused, Connection, Provider, ProviderSpec
-from lockbridge.domain.ids import LockAppId
+from lockbridge.contract import (
+    AccountRefused,
+    Connection,
+    FoundLock,
+    LockStatus,
+    Provider,
+    ProviderError,
+    ProviderSpec,
+    Receipt,
+    SeenCode,
+    Written,
+)
+from lockbridge.domain.code import CodeSpec
+from lockbridge.domain.ids import CodeRef, LockAppId, LockRef
 from lockbridge.messaging.channel import Channel
 from lockbridge.messaging.render import Renderer
 from lockbridge.platforms.contract import Platform
@@ -19,6 +33,46 @@ from lockbridge.storage.database import Database
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.vault import Vault
 from lockbridge.workflows.ports import Policy, Steps
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A driver whose calls are counted by verb and by what came of them (``ok``, or the kind of the error)."""
+
+    driver: Provider
+    calls: Counter[tuple[str, str]]
+
+    async def _count(self, verb: str, call: Awaitable[T]) -> T:
+        try:
+            answer = await call
+        except ProviderError as error:
+            self.calls[verb, error.kind.value] += 1
+            raise
+        self.calls[verb, "ok"] += 1
+        return answer
+
+    async def list_locks(self) -> Sequence[FoundLock]:
+        return await self._count("list_locks", self.driver.list_locks())
+
+    async def list_codes(self, lock: LockRef) -> Sequence[SeenCode]:
+        return await self._count("list_codes", self.driver.list_codes(lock))
+
+    async def set_code(self, lock: LockRef, spec: CodeSpec) -> Written:
+        return await self._count("set_code", self.driver.set_code(lock, spec))
+
+    async def update_code(self, lock: LockRef, ref: CodeRef, spec: CodeSpec) -> Written:
+        return await self._count("update_code", self.driver.update_code(lock, ref, spec))
+
+    async def remove_code(self, lock: LockRef, ref: CodeRef) -> Receipt:
+        return await self._count("remove_code", self.driver.remove_code(lock, ref))
+
+    async def check_lock(self, lock: LockRef) -> LockStatus:
+        return await self._count("check_lock", self.driver.check_lock(lock))
+
+    async def open_door(self, lock: LockRef) -> Receipt:
+        return await self._count("open_door", self.driver.open_door(lock))
 
 
 @dataclass(slots=True)
@@ -29,6 +83,8 @@ class ConnectedAccounts:
     http: httpx.AsyncClient
     clock: Clock
     parallel: int
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many calls were made by this process, by verb and outcome."""
     _connected: dict[LockAppId, tuple[Mapping[str, str], Provider]] = field(default_factory=dict)
     _gates: dict[LockAppId, Semaphore] = field(default_factory=dict)
 
@@ -41,7 +97,8 @@ class ConnectedAccounts:
         if spec is None:
             msg = f"no driver called {app.provider!r}: one of {', '.join(sorted(self.providers))}"
             raise AccountRefused(msg)
-        provider = spec.connect(Connection(app.name, app.settings, self.http, self.clock.now))
+        driver = spec.connect(Connection(app.name, app.settings, self.http, self.clock.now))
+        provider = _Counted(driver, self.calls)
         if app.id:
             self._connected[app.id] = (app.settings, provider)
         return provider

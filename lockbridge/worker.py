@@ -57,6 +57,8 @@ class Worker:
     scheduler: AsyncIOScheduler = field(default_factory=lambda: AsyncIOScheduler(timezone="UTC"))
     running: set[asyncio.Task[Any]] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
+    ticked_at: datetime | None = None
+    """When the last tick ended, well or not: a worker that hangs ends none."""
 
     def start(self) -> None:
         """Begin to tick, in the running event loop."""
@@ -99,6 +101,7 @@ class Worker:
             if job.name in self.failing:
                 self.failing.discard(job.name)
                 self.services.log.info("a tick works again", tick=job.name)
+        self.ticked_at = self.services.clock.now()
 
     async def stop(self) -> None:
         """Start nothing more, and give what is under way a moment to write down what came of it."""

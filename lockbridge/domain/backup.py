@@ -1,11 +1,12 @@
 """The pool of backup codes: two on each lock, unknown to any guest until one is given (R25)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from lockbridge.domain.code import Window
 from lockbridge.domain.ids import CodeId, StayId
-from lockbridge.domain.placement import Placement
+from lockbridge.domain.placement import Placement, PlacementState
 
 POOL = 2
 
@@ -31,6 +32,13 @@ def shortage(pool: Sequence[Backup], wanted: int) -> int:
         1 for backup in pool if backup.given_to is None and backup.placement.live and backup.placement.ended is None
     )
     return max(0, wanted - spare)
+
+
+def given_until(placement: Placement, ends: datetime) -> Placement:
+    """A given backup: works until the stay's window ends, then it is deleted (R25)."""
+    state = PlacementState.ASKED if placement.asked is not None else placement.state
+    window = Window(min(placement.window.starts, ends - timedelta(minutes=1)), ends)
+    return replace(placement, window=window, remove_at=ends, state=state, hold_until=None)
 
 
 def pick(pool: Sequence[Backup], stay: StayId) -> Backup | None:

@@ -52,8 +52,13 @@ class NameChoice:
 
 def explain(choice: NameChoice) -> str:
     """Why the code is called that, as one sentence for the host (R15)."""
+    return f"Why “{choice.name}”? {because(choice)}"
+
+
+def because(choice: NameChoice) -> str:
+    """The same without the name: a history outlives the guest's data (R45)."""
     more = f"; {choice.detail}" if choice.detail else ""
-    return f"Why “{choice.name}”? {_SENTENCES[choice.reason]}{more}."
+    return f"{_SENTENCES[choice.reason]}{more}."
 
 
 def choose_name(

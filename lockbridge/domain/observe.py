@@ -36,7 +36,7 @@ def observe(placements: Sequence[Placement], seen: Iterable[SeenCode]) -> Observ
     left = {code.ref: code for code in seen}
     ours: dict[PlacementId, SeenCode] = {}
     replaced: dict[PlacementId, SeenCode] = {}
-    for placement in placements:
+    for placement in sorted(placements, key=_asked_last, reverse=True):
         code = left.get(placement.ref) if placement.ref is not None else None
         if code is not None and not _somebody_elses(placement, code):
             ours[placement.id] = left.pop(code.ref)
@@ -48,6 +48,11 @@ def observe(placements: Sequence[Placement], seen: Iterable[SeenCode]) -> Observ
             if ref is not None:
                 ours[placement.id] = left.pop(ref)
     return Observation(ours, replaced, tuple(left.values()))
+
+
+def _asked_last(placement: Placement) -> tuple[bool, datetime]:
+    """Lock apps give a freed slot's reference again: it is that of the placement for which it was given last."""
+    return placement.asked_at is not None, placement.asked_at or placement.made_at
 
 
 def _somebody_elses(placement: Placement, code: SeenCode) -> bool:
@@ -86,7 +91,13 @@ def _same_pin(code: SeenCode, asked: CodeSpec) -> bool | None:
 
 
 def from_memory(placements: Sequence[Placement], now: datetime) -> Observation:
-    """What a lock that cannot be asked (algorithmic codes) is taken to hold: what we were given and is not over."""
+    """What a lock that cannot be asked is taken to hold: what it took, until it said that it has it no more.
+
+    Digits that the lock app chose itself (algorithmic codes) are gone by themselves when their window is over.
+    """
+    last = {
+        placement.ref: placement.id for placement in sorted(placements, key=_asked_last) if placement.ref is not None
+    }
     ours = {
         placement.id: SeenCode(
             ref=placement.ref,
@@ -97,7 +108,8 @@ def from_memory(placements: Sequence[Placement], now: datetime) -> Observation:
         for placement in placements
         if placement.ref is not None
         and placement.asked is not None
-        and not (placement.asked.window is not None and placement.asked.window.over(now))
+        and last[placement.ref] == placement.id
+        and not (placement.asked.pin is None and placement.asked.window and placement.asked.window.over(now))
     }
     replaced = {
         placement.id: SeenCode(ref=placement.replaces) for placement in placements if placement.replaces is not None

@@ -81,7 +81,7 @@ def closed(placement: Placement, now: datetime) -> bool:
 def unwanted(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> bool:
     """Whether this code of ours must come off the lock now.
 
-    It is over; or its time has not come and the lock has no clock; or its window has closed and the lock would
+    It is over; or its time has not come and the lock has no clock; or it serves nobody any more and the lock may
     still open, since it holds another window than the last one wanted.
     """
     phase = placement.phase(now)
@@ -89,7 +89,7 @@ def unwanted(placement: Placement, code: SeenCode, capabilities: Capabilities, n
         return True
     if not capabilities.keeps_windows:
         return capabilities.can_remove and (phase is Phase.EARLY or placement.window.over(now))
-    return placement.window.over(now) and "window" in differences(placement, code, capabilities)
+    return closed(placement, now) and "window" in differences(placement, code, capabilities)
 
 
 def _draft(
@@ -134,14 +134,16 @@ def _removal(
     code = observation.ours.get(placement.id)
     if code is not None and code.state is not CodeState.REMOVING and unwanted(placement, code, capabilities, now):
         yield Action(Verb.REMOVE, placement.id, _why_off(placement, now), code.ref)
-    elif old is not None and old.state is not CodeState.REMOVING and _superseded(placement, capabilities, now):
+    elif old is not None and old.state is not CodeState.REMOVING and _superseded(placement, code, capabilities, now):
         yield Action(Verb.REMOVE, placement.id, "replaced by the new code", old.ref)
 
 
-def _superseded(placement: Placement, capabilities: Capabilities, now: datetime) -> bool:
-    """Whether the old code of a pair can go: the new one is confirmed or needs the slot, or neither is wanted."""
-    in_the_way = placement.confirmed or placement.state is PlacementState.NO_ROOM
-    return in_the_way or not _wanted(placement, capabilities, now)
+def _superseded(placement: Placement, code: SeenCode | None, capabilities: Capabilities, now: datetime) -> bool:
+    """Whether the old code of a pair can go: the new one is on the lock, needs the slot or comes later, or is over."""
+    if placement.confirmed or placement.state is PlacementState.NO_ROOM:
+        return True
+    comes_later = code is None and placement.phase(now) is Phase.EARLY
+    return comes_later or not _wanted(placement, capabilities, now)
 
 
 def _why_off(placement: Placement, now: datetime) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from lockbridge.domain.health import HORIZON
 from lockbridge.domain.lock import Capabilities, Readback
 from lockbridge.domain.observe import Observation, differences, settled
 from lockbridge.domain.placement import Phase, Placement, PlacementState, Verb, spec_for
@@ -99,7 +100,7 @@ def _answered(placement: Placement, code: SeenCode, capabilities: Capabilities) 
     """The look takes the place of the answer that was lost. Digits it cannot read are then not known to be right."""
     if placement.intent is Verb.REMOVE:
         return replace(placement, intent=None, asked_at=None)
-    unread = capabilities.readback is not Readback.FULL or code.pin is None
+    unread = code.pin is None or capabilities.readback is Readback.MASKED
     if placement.intent is Verb.UPDATE and unread and "pin" in capabilities.updates and placement.asked is not None:
         return replace(placement, intent=None, asked=replace(placement.asked, pin=None))
     return replace(placement, intent=None)
@@ -146,7 +147,8 @@ def _unheeded(placement: Placement, capabilities: Capabilities, now: datetime) -
 def _not_there(placement: Placement, capabilities: Capabilities, now: datetime) -> Settled:
     over = placement.phase(now) is Phase.OVER or closed(placement, now)
     if _may_still_arrive(placement, capabilities, now, over=over):
-        return Settled(placement if placement.held(now) else _looking_again(placement, now))
+        waiting = replace(placement, state=PlacementState.ASKED) if over else placement
+        return Settled(waiting if placement.held(now) else _looking_again(waiting, now))
     return _off(placement, "it is not on the lock") if over else _not_on_it(placement, capabilities, now)
 
 
@@ -204,7 +206,8 @@ def _there(placement: Placement, code: SeenCode, capabilities: Capabilities, now
     if code.state is CodeState.REMOVING or _removal_awaited(placement, capabilities, now):
         return _going(placement, now)
     if closed(placement, now):
-        return Settled(placement)
+        left = placement.state is PlacementState.REMOVING
+        return Settled(replace(placement, state=PlacementState.ASKED, asked_at=None) if left else placement)
     if code.trouble is not None and placement.asked == spec_for(placement, capabilities):
         known = placement.state is PlacementState.FAILED or placement.held(now)
         return Settled(placement) if known else after_trouble(placement, code.trouble, now)
@@ -353,9 +356,16 @@ def after_trouble(placement: Placement, trouble: Trouble, now: datetime) -> Sett
         held = replace(told, hold_until=now + wait_for(placement.waits, trouble.retry_after), waits=placement.waits + 1)
         return Settled(held, (Note(NoteKind.WAITING, trouble.detail),))
     if trouble.kind is Kind.LOCK_FULL:
-        full = replace(told, state=PlacementState.NO_ROOM, hold_until=next_healthcheck(now))
-        return Settled(full, (Note(NoteKind.NO_ROOM, trouble.detail),))
+        return Settled(_full(told, now), (Note(NoteKind.NO_ROOM, trouble.detail),))
     return Settled(_failed(told, now), (Note(NoteKind.REFUSED, trouble.detail),), _choose(told, trouble))
+
+
+def _full(placement: Placement, now: datetime) -> Placement:
+    """The lock app says that the lock is full: a guest who comes today asks again soon, others wait for the check."""
+    placement = replace(placement, state=PlacementState.NO_ROOM, waits=placement.waits + 1)
+    if placement.window.starts > now + HORIZON:
+        return replace(placement, hold_until=next_healthcheck(now))
+    return replace(placement, hold_until=min(now + wait_for(placement.waits - 1, None), next_healthcheck(now)))
 
 
 def _refused(placement: Placement) -> Placement:
@@ -435,7 +445,8 @@ def _own_due(placement: Placement, now: datetime) -> datetime | None:
     if placement.intent is not None or placement.state is PlacementState.REMOVING:
         return now
     idle = placement.confirmed or closed(placement, now)
-    if placement.replaces is not None and (idle or placement.state is PlacementState.NO_ROOM):
+    goes = idle or placement.state is PlacementState.NO_ROOM or placement.phase(now) is Phase.EARLY
+    if placement.replaces is not None and goes:
         return now
     if placement.state is PlacementState.NO_ROOM and not idle:
         return next_healthcheck(now)

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import starmap
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, text, update
 
@@ -192,7 +193,8 @@ def pins_on_lock(connection: Connection, vault: Vault, lock: LockId) -> list[Pin
 
 def guard_locks(connection: Connection, locks: Collection[LockId]) -> None:
     """Keep other processes from choosing digits for these locks until this transaction ends."""
-    connection.execute(select(LOCK.c.id).where(LOCK.c.id.in_(locks)).order_by(LOCK.c.id).with_for_update()).all()
+    guarded = select(LOCK.c.id).where(LOCK.c.id.in_(locks)).order_by(LOCK.c.id)
+    connection.execute(guarded.with_for_update(key_share=True)).all()
 
 
 _WISH = (
@@ -231,8 +233,14 @@ def rewish(connection: Connection, vault: Vault, host: HostId, placements: Seque
         connection.execute(_REWISH, rows)
 
 
-def insert_placements(connection: Connection, vault: Vault, host: HostId, placements: Sequence[Placement]) -> None:
-    """Store new placements; their ids are given by the database."""
+def insert_placements(
+    connection: Connection,
+    vault: Vault,
+    host: HostId,
+    placements: Sequence[Placement],
+    told: Mapping[CodeId, bytes] | None = None,
+) -> None:
+    """Store new placements; their ids are given by the database. ``told``: digits (by index) their guests know."""
     rows = [
         {
             "host_id": host,
@@ -240,6 +248,7 @@ def insert_placements(connection: Connection, vault: Vault, host: HostId, placem
             "lock_id": placement.lock,
             "kind": placement.kind.value,
             "made_at": placement.made_at,
+            "told_index": told.get(placement.code) if told else None,
             **wish_values(placement, vault, host),
             **progress_values(placement, vault),
         }
@@ -337,23 +346,32 @@ def set_watches(connection: Connection, watches: Mapping[PlacementId, datetime |
         connection.execute(_SET_WATCH, [{"_id": key, "watch_at": at} for key, at in watches.items()])
 
 
+class Unset(NamedTuple):
+    """A code that should be on its lock and is not confirmed: as little as a scan of a million needs."""
+
+    placement: PlacementId
+    lock: LockId
+    opens_at: datetime
+
+
 def unset_before(
-    connection: Connection, vault: Vault, until: datetime, now: datetime, after: tuple[datetime, int], limit: int
-) -> list[Placed]:
+    connection: Connection, until: datetime, now: datetime, after: tuple[datetime, int], limit: int
+) -> list[Unset]:
     """Live codes that open by ``until``, are due and not confirmed (R23), in pages by (opens, id) after ``after``."""
     live_at, key = after
     page = (
-        select(PLACEMENT)
+        select(PLACEMENT.c.id, PLACEMENT.c.lock_id, PLACEMENT.c.live_at)
         .where(
             PLACEMENT.c.live_at <= until,
             or_(PLACEMENT.c.live_at > live_at, (PLACEMENT.c.live_at == live_at) & (PLACEMENT.c.id > key)),
             PLACEMENT.c.state != PlacementState.SET,
             PLACEMENT.c.push_at <= now,
+            PLACEMENT.c.ended.is_(None),
         )
         .order_by(PLACEMENT.c.live_at, PLACEMENT.c.id)
         .limit(limit)
     )
-    return [_placed(row, vault) for row in connection.execute(page)]
+    return list(starmap(Unset, connection.execute(page)))
 
 
 def stays_of_codes(connection: Connection, codes: Collection[CodeId]) -> dict[CodeId, StayId]:
@@ -375,13 +393,22 @@ def note_told(connection: Connection, told: Mapping[PlacementId, bytes], now: da
         connection.execute(_TELL, [{"_id": key, "told_index": index, "told_at": now} for key, index in told.items()])
 
 
+def told_of(connection: Connection, codes: Collection[CodeId]) -> dict[CodeId, dict[PlacementId, bytes]]:
+    """Of these codes, the placements, former ones too, whose digits a guest was told (by index), the latest last."""
+    columns = (PLACEMENT.c.id, PLACEMENT.c.code_id, PLACEMENT.c.told_index)
+    known = select(*columns).where(PLACEMENT.c.code_id.in_(codes), PLACEMENT.c.told_index.is_not(None))
+    found: dict[CodeId, dict[PlacementId, bytes]] = defaultdict(dict)
+    for row in connection.execute(known.order_by(PLACEMENT.c.told_at.nulls_first(), PLACEMENT.c.id)):
+        found[CodeId(row.code_id)][PlacementId(row.id)] = row.told_index
+    return found
+
+
 def told_otherwise(connection: Connection, vault: Vault, placements: Collection[PlacementId]) -> list[Placed]:
-    """Of these placements, the confirmed ones whose guest was told other digits (R36)."""
+    """Of these placements, the live ones whose guest was told other digits (R36)."""
     wrong = _live().where(
         PLACEMENT.c.id.in_(placements),
         PLACEMENT.c.told_index.is_not(None),
         PLACEMENT.c.told_index != PLACEMENT.c.pin_index,
-        PLACEMENT.c.state == PlacementState.SET,
     )
     return [_placed(row, vault) for row in connection.execute(wrong)]
 

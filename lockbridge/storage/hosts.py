@@ -175,6 +175,12 @@ def properties_of_host(connection: Connection, host: HostId) -> list[PropertyRow
     return [_property(row) for row in connection.execute(mine)]
 
 
+def guard_properties(connection: Connection, ids: Collection[PropertyId]) -> None:
+    """Keep other processes from planning the stays of these properties until this transaction ends."""
+    guarded = select(PROPERTY.c.id).where(PROPERTY.c.id.in_(ids)).order_by(PROPERTY.c.id)
+    connection.execute(guarded.with_for_update(key_share=True)).all()
+
+
 def refs_of_host(connection: Connection, host: HostId) -> list[tuple[PropertyId, str, str]]:
     """How the platforms name a host's properties: property, platform, external id."""
     mine = select(PROPERTY_REF).where(PROPERTY_REF.c.host_id == host).order_by(PROPERTY_REF.c.id)
@@ -204,7 +210,7 @@ def match(connection: Connection, host: HostId, property_id: PropertyId, lock: L
     """Match a lock with a property (R1). False when they were matched already."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(MATCH).values(host_id=host, property_id=property_id, lock_id=lock)
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    return connection.execute(statement.on_conflict_do_nothing().returning(MATCH.c.lock_id)).first() is not None
 
 
 def unmatch(connection: Connection, host: HostId, property_id: PropertyId, lock: LockId) -> bool:
@@ -241,6 +247,15 @@ def add_lock_app(
     sealed = seal_json(vault, settings, CREDENTIALS)
     values = {"host_id": host, "provider": provider, "name": name, "settings_sealed": sealed, "created_at": now}
     return LockAppId(connection.execute(insert(LOCK_APP).values(**values).returning(LOCK_APP.c.id)).scalar_one())
+
+
+def change_lock_app(
+    connection: Connection, vault: Vault, host: HostId, app: LockAppId, settings: Mapping[str, str]
+) -> None:
+    """Replace an account's credentials."""
+    mine = (LOCK_APP.c.host_id == host, LOCK_APP.c.id == app)
+    sealed = seal_json(vault, settings, CREDENTIALS)
+    connection.execute(update(LOCK_APP).where(*mine).values(settings_sealed=sealed))
 
 
 def lock_apps(connection: Connection, vault: Vault, ids: Collection[LockAppId]) -> dict[LockAppId, LockAppRow]:

@@ -78,7 +78,7 @@ def open_alarm(
     statement = dialect.insert(ALARM).values(host_id=host, key=key, kind=kind, facts=dict(facts), began_at=now)
     still_open = ALARM.c.ended_at.is_(None)
     statement = statement.on_conflict_do_nothing(index_elements=["host_id", "key"], index_where=still_open)
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement.returning(ALARM.c.id)).first() is not None
 
 
 def close_alarm(connection: Connection, host: HostId, key: str, now: datetime) -> bool:
@@ -116,7 +116,7 @@ def take_run(connection: Connection, name: str, scheduled_for: datetime, now: da
     """Take a scheduled run. True for exactly one caller, in whichever process (R23)."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(RUN).values(name=name, scheduled_for=scheduled_for, taken_at=now, report={})
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    return connection.execute(statement.on_conflict_do_nothing().returning(RUN.c.name)).first() is not None
 
 
 def finish_run(

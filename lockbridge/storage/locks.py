@@ -259,9 +259,21 @@ def locks_of_property(connection: Connection, property_id: PropertyId) -> list[L
 
 def poke_locks(connection: Connection, locks: Collection[LockId], at: datetime) -> None:
     """Have these locks looked after no later than ``at``."""
-    if locks:
-        sooner = or_(LOCK.c.next_at.is_(None), LOCK.c.next_at > at)
-        connection.execute(update(LOCK).where(LOCK.c.id.in_(locks), sooner).values(next_at=at))
+    poke_each(connection, dict.fromkeys(locks, at))
+
+
+def poke_each(connection: Connection, moments: Mapping[LockId, datetime]) -> None:
+    """Have each of these locks looked after no later than its moment."""
+    if moments:
+        connection.execute(_POKE, [{"_id": lock, "_at": moments[lock]} for lock in sorted(moments)])
+
+
+_AT = bindparam("_at", type_=UtcDateTime)
+_POKE = (
+    update(LOCK)
+    .where(LOCK.c.id == bindparam("_id"), or_(LOCK.c.next_at.is_(None), LOCK.c.next_at > _AT))
+    .values(next_at=_AT)
+)
 
 
 _SAVE_INTENT = (
@@ -292,7 +304,8 @@ def _intent_values(placement: Placement, vault: Vault) -> dict[str, Any]:
 
 def _held_leases(connection: Connection, claims: Iterable[tuple[LockId, str]]) -> set[LockId]:
     wanted = dict(claims)
-    found = connection.execute(select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(wanted)))
+    rows = select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(wanted)).order_by(LOCK.c.id).with_for_update()
+    found = connection.execute(rows)
     return {LockId(row.id) for row in found if wanted[LockId(row.id)] == row.lease}
 
 
@@ -309,6 +322,7 @@ _PROGRESS = (
     "reason",
     "detail",
 )
+_REMOVED = and_(bindparam("state") == "removed", PLACEMENT.c.wish == bindparam("_wish"))
 _SAVE_PROGRESS = (
     update(PLACEMENT)
     .where(PLACEMENT.c.id == bindparam("_id"))
@@ -316,12 +330,16 @@ _SAVE_PROGRESS = (
         {name: bindparam(name) for name in _PROGRESS}
         | {
             "state": case(
-                (or_(PLACEMENT.c.wish == bindparam("_wish"), bindparam("state") != "set"), bindparam("state")),
-                else_="asked",
+                (PLACEMENT.c.wish == bindparam("_wish"), bindparam("state")),
+                (bindparam("state") == "set", "asked"),
+                (bindparam("state") == "removed", "made"),
+                else_=bindparam("state"),
             ),
-            "hold_until": case((PLACEMENT.c.wish == bindparam("_wish"), bindparam("hold_until", type_=UtcDateTime)), else_=null()),
-            "live_at": case((bindparam("state") == "removed", null()), else_=PLACEMENT.c.live_at),
-            "watch_at": case((bindparam("state") == "removed", null()), else_=PLACEMENT.c.watch_at),
+            "hold_until": case(
+                (PLACEMENT.c.wish == bindparam("_wish"), bindparam("hold_until", type_=UtcDateTime)), else_=null()
+            ),
+            "live_at": case((_REMOVED, null()), else_=PLACEMENT.c.live_at),
+            "watch_at": case((_REMOVED, null()), else_=PLACEMENT.c.watch_at),
         }
     )
 )
@@ -358,7 +376,7 @@ _SAVE_LOOK = (
 def save_passes(connection: Connection, vault: Vault, items: Sequence[Pass]) -> list[bool]:
     """Store what passes over locks came to and release them. False where the lease was lost: nothing was stored.
 
-    A placement whose wish changed during the pass stays unconfirmed and is tried again at once.
+    A placement whose wish changed during the pass stays live and unconfirmed, and is tried again at once.
     """
     held = _held_leases(connection, ((item.lock, item.lease) for item in items))
     kept = [item for item in items if item.lock in held]
@@ -449,12 +467,14 @@ def _stranger(code: SeenCode, item: Pass, at: datetime, vault: Vault) -> dict[st
 
 
 def upsert_lock(connection: Connection, values: Mapping[str, Any]) -> LockId:
-    """Store a lock as the lock app tells it; its place in the queue and what is on it stay as they are."""
+    """Store a lock as the lock app tells it; its place in the queue stays, unless it had been gone and is back."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     told = ("name", "capabilities", "online", "battery", "missing")
     statement = dialect.insert(LOCK).values(**values)
+    news = {name: statement.excluded[name] for name in told}
+    was_gone = case((LOCK.c.missing, statement.excluded.next_at), else_=LOCK.c.next_at)
     statement = statement.on_conflict_do_update(
-        index_elements=["lock_app_id", "ref"], set_={name: statement.excluded[name] for name in told}
+        index_elements=["lock_app_id", "ref"], set_=news | {"next_at": was_gone}
     )
     return LockId(connection.execute(statement.returning(LOCK.c.id)).scalar_one())
 

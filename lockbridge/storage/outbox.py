@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.ids import CodeId, HostId, MessageId, StayId
@@ -54,7 +54,7 @@ def add(connection: Connection, messages: Sequence[NewMessage], now: datetime) -
     """Store messages to be sent; one whose key is known keeps what became of it, and if unsent gets the new time."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(MESSAGE)
-    unsent = MESSAGE.c.state.in_(("waiting", "held", "cancelled"))
+    unsent = and_(MESSAGE.c.state != "sent", MESSAGE.c.state != "refused")
     statement = statement.on_conflict_do_update(
         index_elements=["host_id", "key"],
         set_={"next_at": statement.excluded.next_at, "state": "waiting", "stay_id": statement.excluded.stay_id},

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Boolean, Connection, Row, bindparam, case, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.book import Booked
 from lockbridge.domain.ids import CodeId, HostId, PropertyId, StayId
 from lockbridge.domain.stay import GuestIdentity, StayStatus
 from lockbridge.storage.rows import CONTACT, open_json, seal_json
 from lockbridge.storage.tables import STAY
+from lockbridge.storage.types import UtcDateTime
 from lockbridge.storage.vault import Vault
 
 
@@ -150,11 +152,16 @@ def by_code(connection: Connection, vault: Vault, host: HostId, reservation_code
     return [to_stay(row, vault) for row in connection.execute(select(STAY).where(STAY.c.host_id == host, same))]
 
 
-def add(connection: Connection, vault: Vault, host: HostId, values: Mapping[str, Any], contact: Contact) -> StayId:
-    """Store a new stay."""
-    sealed = _seal(vault, contact)
-    statement = insert(STAY).values(host_id=host, contact_sealed=sealed, **values).returning(STAY.c.id)
-    return StayId(connection.execute(statement).scalar_one())
+def add(
+    connection: Connection, vault: Vault, host: HostId, values: Mapping[str, Any], contact: Contact
+) -> StayId | None:
+    """Store a new stay. None when another process stored it in the meantime: find it."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = dialect.insert(STAY).values(host_id=host, contact_sealed=_seal(vault, contact), **values)
+    known = ["host_id", "platform", "external_id"]
+    statement = new.on_conflict_do_nothing(index_elements=known).returning(STAY.c.id)
+    stored = connection.execute(statement).scalar_one_or_none()
+    return None if stored is None else StayId(stored)
 
 
 def add_many(
@@ -223,6 +230,13 @@ def of_properties(
     return [to_stay(row, vault) for row in found]
 
 
+def properties_sharing_codes(connection: Connection, stays: Collection[StayId]) -> set[PropertyId]:
+    """Where the stays are that share a code with one of these (R44)."""
+    shared = select(STAY.c.code_id).where(STAY.c.id.in_(stays), STAY.c.code_id.is_not(None))
+    found = select(STAY.c.property_id).where(STAY.c.code_id.in_(shared), STAY.c.property_id.is_not(None))
+    return {PropertyId(row.property_id) for row in connection.execute(found.distinct())}
+
+
 def names_with_several(connection: Connection, host: HostId, names: Collection[str], now: datetime) -> set[str]:
     """Which of these guests' names have more than one live stay with this host (R14)."""
     if not names:
@@ -237,15 +251,27 @@ def names_with_several(connection: Connection, host: HostId, names: Collection[s
     return {row.guest_name for row in connection.execute(several)}
 
 
+_PLAN_AT = bindparam("plan_at", type_=UtcDateTime)
 _PLANNED = (
     update(STAY)
     .where(STAY.c.id == bindparam("_id"))
-    .values({name: bindparam(name) for name in ("code_id", "ends_at", "plan_at", "trouble")})
+    .values(
+        {name: bindparam(name) for name in ("code_id", "ends_at", "trouble")}
+        | {
+            "plan_at": case(
+                (bindparam("_mine", type_=Boolean), _PLAN_AT),
+                else_=func.coalesce(STAY.c.plan_at, _PLAN_AT, type_=UtcDateTime),
+            )
+        }
+    )
 )
 
 
 def planned(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Note that stays were planned: ``_id``, ``code_id``, ``ends_at``, ``plan_at`` (None: all done), ``trouble``."""
+    """Note that stays were planned: ``_id``, ``code_id``, ``ends_at``, ``plan_at`` (None: all done), ``trouble``.
+
+    ``_mine``: the stay was found due by this transaction. Any other keeps the time at which it is to be planned.
+    """
     if rows:
         connection.execute(_PLANNED, [dict(row) for row in rows])
 

@@ -194,6 +194,7 @@ class Stay(Table, table=True):
         UniqueConstraint("host_id", "platform", "external_id"),
         _work("stay", "plan_at"),
         Index("ix_stay_property_id_departure", "property_id", "departure"),
+        Index("ix_stay_host_id_guest_name", "host_id", "guest_name"),
     )
 
     id: int | None = _key()

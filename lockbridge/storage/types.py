@@ -4,6 +4,7 @@ In a table: ``Field(sa_type=UtcDateTime)``, ``Field(sa_type=Json)``.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,12 +36,19 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """The instant as this database keeps it."""
-        if value is None:
-            return None
-        _refuse_naive(value)
-        if dialect.name == "sqlite":
-            return (value - EPOCH) // MICROSECOND
-        return value if value.tzinfo is UTC else value.astimezone(UTC)
+        return None if value is None else self._kept(value, sqlite=dialect.name == "sqlite")
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        """The same for many values: hot paths bind a dozen instants a row."""
+        sqlite, kept = dialect.name == "sqlite", self._kept
+        return lambda value: None if value is None else kept(value, sqlite=sqlite)
+
+    @staticmethod
+    def _kept(value: datetime, *, sqlite: bool) -> Any:
+        if type(value) is not datetime or value.tzinfo is not UTC:
+            _refuse_naive(value)
+            value = value.astimezone(UTC)
+        return (value - EPOCH) // MICROSECOND if sqlite else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """The instant, in UTC."""

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from lockbridge.domain.backup import Backup, pick, shortage
+from lockbridge.domain.backup import Backup, given_until, pick, shortage
 from lockbridge.domain.code import CodeKind, Window
 from lockbridge.domain.ids import CodeId, LockId, PlacementId
 from lockbridge.domain.messages import GuestMessage, HostAlarm, message_key
 from lockbridge.domain.pins import NoCommonLength, PinReason, pin_length, random_pin
-from lockbridge.domain.placement import Ended, Placement, PlacementState
+from lockbridge.domain.placement import Ended, Placement
 from lockbridge.domain.settings import CodeSettings
 from lockbridge.storage import codes, hosts, journal, locks, outbox
 from lockbridge.storage.journal import Entry
@@ -27,6 +27,7 @@ from lockbridge.workflows.ports import Tools
 def replenish(connection: Connection, tools: Tools, ids: Collection[LockId], now: datetime) -> int:
     """Make the backups these locks lack, and end those they should not have. How many were made or ended."""
     changed = 0
+    codes.guard_locks(connection, ids)
     for lock in locks.by_ids(connection, ids).values():
         settings = _settings(connection, tools, lock)
         pool = codes.backups_on(connection, tools.vault, lock.id)
@@ -106,23 +107,18 @@ def give(
 
     False when the pool is empty: then the host was told at once. Giving twice gives the same one.
     """
+    codes.guard_locks(connection, [lock.id])
     backup = pick(codes.backups_on(connection, tools.vault, lock.id), stay.id)
     if backup is None:
         _pool_empty(connection, tools, lock, now)
         return False
     ends = window.ends or now
     if backup.given_to is None and codes.give_backup(connection, backup.code, stay.id, ends, now):
-        codes.rewish(connection, tools.vault, lock.host, [until(backup.placement, ends)])
+        codes.rewish(connection, tools.vault, lock.host, [given_until(backup.placement, ends)])
         locks.poke_locks(connection, [lock.id], now)
         _tell(connection, stay, backup.code, lock, why, now)
         replenish(connection, tools, [lock.id], now)
     return True
-
-
-def until(placement: Placement, ends: datetime) -> Placement:
-    """A given backup: works until the stay's window ends, then it is deleted (R25)."""
-    state = PlacementState.ASKED if placement.asked is not None else placement.state
-    return replace(placement, window=Window(placement.window.starts, ends), remove_at=ends, state=state)
 
 
 def _tell(connection: Connection, stay: StayRow, code: CodeId, lock: LockRow, why: str, now: datetime) -> None:

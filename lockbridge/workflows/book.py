@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lockbridge.domain import book, naming, pins
+from lockbridge.domain.backup import given_until
 from lockbridge.domain.book import Booked, Decided, Decision, LockBook, PropertyFacts
 from lockbridge.domain.code import CodeKind, Pin
-from lockbridge.domain.ids import CodeId, HostId, LockId, PropertyId, StayId
+from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId, PropertyId, StayId
 from lockbridge.domain.messages import GuestMessage, HostAlarm, code_message_due, message_key
 from lockbridge.domain.placement import Ended, Placement
 from lockbridge.domain.retry import next_healthcheck
@@ -41,11 +42,17 @@ class Written:
     added: dict[HostId, list[Placement]] = field(default_factory=lambda: defaultdict(list))
     rewished: dict[HostId, list[Placement]] = field(default_factory=lambda: defaultdict(list))
     planned: dict[StayId, dict[str, Any]] = field(default_factory=dict)
+    told: dict[CodeId, bytes] = field(default_factory=dict)
+    """Which digits (by index) the guests of these codes were told last: they will try them on a new lock too."""
     messages: list[NewMessage] = field(default_factory=list)
     silenced: set[StayId] = field(default_factory=set)
     history: list[Entry] = field(default_factory=list)
-    poked: dict[datetime, set[LockId]] = field(default_factory=lambda: defaultdict(set))
+    poked: dict[LockId, datetime] = field(default_factory=dict)
     troubled: list[tuple[HostId, StayId, dict[str, Any]]] = field(default_factory=list)
+
+    def poke(self, lock: LockId, at: datetime) -> None:
+        """Have the lock looked after no later than ``at``."""
+        self.poked[lock] = min(at, self.poked.get(lock, at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,12 @@ class Gathered:
     codes: Mapping[CodeId, CodeRow]
     placements: Mapping[CodeId, Sequence[Placed]]
     books: Mapping[LockId, LockBook]
+    backups: Mapping[StayId, Sequence[Placed]]
+    """The backup codes that were given to these stays."""
+    told: Mapping[CodeId, Mapping[PlacementId, bytes]]
+    """On which locks guests were told digits, and which (by index), former locks included."""
+    homeless: Sequence[StayRow]
+    """Due stays of properties that are not known here."""
     several: frozenset[tuple[HostId, str]]
 
 
@@ -78,14 +91,14 @@ def book_stays(
 ) -> None:
     """Decide for these stays and write it down, in the caller's transaction."""
     gathered = _gather(connection, tools, due, now)
-    groups = list(_chains_due(gathered, {stay for stay, _ in due}, now))
+    mine = {stay for stay, _ in due}
+    groups = list(_chains_due(gathered, mine, now))
     run = _Run(tools, gathered, now, iter(codes.reserve_ids(connection, len(groups))))
-    for stay, place in due:
-        if place is None:
-            run.written.planned[stay] = _row(stay, None, None, None, "its property is not known here")
+    for row in gathered.homeless:
+        run.leave_property(row)
     for property_row, group in groups:
         run.book_chain(property_row, group)
-    _write(connection, tools, run.written, now)
+    _write(connection, tools, run.written, mine, now)
 
 
 # ------------------------------------------------------------------------------------------------------------ gather
@@ -94,12 +107,14 @@ def book_stays(
 def _gather(
     connection: Connection, tools: Tools, due: Sequence[tuple[StayId, PropertyId | None]], now: datetime
 ) -> Gathered:
-    wanted = {place for _, place in due if place is not None}
-    found = stays.of_properties(connection, tools.vault, wanted, (now - LOOK_BACK).date(), [stay for stay, _ in due])
-    known_codes = {stay.code for stay in found if stay.code is not None}
-    placements = codes.placements_of(connection, tools.vault, known_codes)
+    mine = [stay for stay, _ in due]
+    wanted = {place for _, place in due if place is not None} | stays.properties_sharing_codes(connection, mine)
+    hosts.guard_properties(connection, wanted)
     lock_rows = _locks_of(connection, wanted)
     codes.guard_locks(connection, {lock.id for group in lock_rows.values() for lock in group})
+    found = stays.of_properties(connection, tools.vault, wanted, (now - LOOK_BACK).date(), mine)
+    known_codes = {stay.code for stay in found if stay.code is not None}
+    placements = codes.placements_of(connection, tools.vault, known_codes)
     places = hosts.properties(connection, wanted)
     by_place: dict[PropertyId, list[StayRow]] = defaultdict(list)
     for stay in found:
@@ -112,6 +127,9 @@ def _gather(
         codes.by_ids(connection, tools.vault, known_codes),
         placements,
         lock_books(connection, tools, {lock.id: lock for group in lock_rows.values() for lock in group}),
+        codes.backups_given_to(connection, tools.vault, [stay.id for stay in found]),
+        codes.told_of(connection, known_codes),
+        [stay for stay in found if stay.property is None],
         _several(connection, found, now),
     )
 
@@ -264,9 +282,20 @@ class _Run:
             return Decided(next(self.new_codes), None, ""), []
         self.used.update((mine, *(code for code in surplus if code is not None)))
         code, placed = self.gathered.codes[mine], self.gathered.placements.get(mine, ())
-        told = frozenset(item.placement.id for item in placed if item.told)
+        told = frozenset(self.gathered.told.get(mine, ()))
         before = Decided(code.id, code.pin, code.name, tuple(item.placement for item in placed), told)
         return before, [code for code in surplus if code is not None]
+
+    def leave_property(self, row: StayRow) -> None:
+        """The stay's property is not known here: what it had elsewhere comes off; its digits are kept for later."""
+        if book.loses_code(row.booked()):
+            self._withdraw(row)
+            return
+        shared = self._is_shared(row)
+        trouble = "its property is not known here"
+        self.written.planned[row.id] = _row(row.id, None if shared else row.code, None, None, trouble)
+        if row.code is not None and not shared:
+            self._end(row.code, row.host, Ended.MOVED)
 
     def _withdraw(self, row: StayRow) -> None:
         """A cancelled stay: its code comes off as R30 says, and nothing more is said to the guest."""
@@ -276,11 +305,14 @@ class _Run:
         if row.code is None or shared:
             return
         at = row.cancelled_at or self.now
+        for item in self.gathered.backups.get(row.id, ()):
+            self.written.rewished[row.host].append(book.ended(item.placement, Ended.CANCELLED, self.now))
+            self.written.poke(item.placement.lock, self.now)
         for item in self.gathered.placements.get(row.code, ()):
             ended = book.cancelled(item.placement, at)
             if ended != item.placement:
                 self.written.rewished[row.host].append(ended)
-                self.written.poked[max(ended.remove_at or self.now, self.now)].add(ended.lock)
+                self.written.poke(ended.lock, max(ended.remove_at or self.now, self.now))
                 why = f"the stay was cancelled; the code comes off at {alarms.moment(ended.remove_at or self.now)}"
                 self.written.history.append(Entry(self.now, row.host, "cancelled", why, row.id, row.code, ended.lock))
 
@@ -296,7 +328,7 @@ class _Run:
         for item in self.gathered.placements.get(code, ()):
             if item.placement.ended is None:
                 self.written.rewished[host].append(book.ended(item.placement, why, self.now))
-                self.written.poked[self.now].add(item.placement.lock)
+                self.written.poke(item.placement.lock, self.now)
 
     def _note(self, place: PropertyRow, group: Sequence[StayRow], before: Decided, decision: Decision) -> None:
         """Collect one decision for writing."""
@@ -311,6 +343,8 @@ class _Run:
             return
         self._note_code(first, before, decision)
         self._note_placements(first.host, decision)
+        self._note_corrections(first, before, decision)
+        self._note_backups(group, window.ends)
         self._note_history(first, decision)
         self._report(place, first, self.gathered.facts[place.id], decision.trouble)
         if not over and self.gathered.facts[place.id].locks:
@@ -318,10 +352,24 @@ class _Run:
 
     def _note_placements(self, host: HostId, decision: Decision) -> None:
         self.written.added[host].extend(decision.added)
+        if known := self.gathered.told.get(decision.code):
+            self.written.told[decision.code] = list(known.values())[-1]
         self.written.rewished[host].extend(decision.changed)
         for placement in (*decision.added, *decision.changed):
             due = placement.remove_at if placement.ended and placement.remove_at else placement.push_at
-            self.written.poked[max(due, self.now)].add(placement.lock)
+            self.written.poke(placement.lock, max(due, self.now))
+
+    def _note_corrections(self, first: StayRow, before: Decided, decision: Decision) -> None:
+        """Digits chosen after the guest was told others, on one lock or after a move: a correction each (R11, R36)."""
+        if not before.told:
+            return
+        kind, at = GuestMessage.CORRECTION.value, f"{self.now:%Y%m%dT%H%M%S%f}"
+        fresh = [placement.lock for placement in decision.added if decision.pin is not None and placement.pin]
+        for lock in dict.fromkeys((*(lock for lock, _ in decision.apart), *fresh)):
+            key = message_key(kind, decision.code, lock, at)
+            self.written.messages.append(
+                NewMessage(first.host, key, kind, self.now, first.id, facts={"code": decision.code, "lock": lock})
+            )
 
     def _note_code(self, first: StayRow, before: Decided, decision: Decision) -> None:
         old = self.gathered.codes.get(before.code)
@@ -338,6 +386,14 @@ class _Run:
         elif _code_differs(old, first, decision):
             self.written.changed_codes.append({"_id": decision.code, **values})
 
+    def _note_backups(self, group: Sequence[StayRow], ends: datetime | None) -> None:
+        """A backup that was given to a stay works until the stay's window ends – also when that moves (R25)."""
+        for row in group:
+            for item in self.gathered.backups.get(row.id, ()):
+                if ends is not None and item.placement.window.ends != ends and item.placement.ended is None:
+                    self.written.rewished[row.host].append(given_until(item.placement, ends))
+                    self.written.poke(item.placement.lock, self.now)
+
     def _note_history(self, first: StayRow, decision: Decision) -> None:
         code, said = decision.code, []
         if decision.waiting_until:
@@ -345,7 +401,7 @@ class _Run:
         if decision.pin is not None:
             said.append(("pin", pins.explain(decision.pin.reason, decision.pin.detail)))
         if decision.name is not None:
-            said.append(("name", naming.explain(decision.name)))
+            said.append(("name", naming.because(decision.name)))
         self.written.history.extend(Entry(self.now, first.host, kind, why, first.id, code) for kind, why in said)
         for placement in decision.added:
             why = f"to be on the lock from {alarms.moment(placement.push_at)}"
@@ -418,19 +474,18 @@ def _row(
 # ------------------------------------------------------------------------------------------------------------- write
 
 
-def _write(connection: Connection, tools: Tools, written: Written, now: datetime) -> None:
+def _write(connection: Connection, tools: Tools, written: Written, mine: Collection[StayId], now: datetime) -> None:
     codes.insert_codes(connection, written.new_codes)
     codes.change_codes(connection, written.changed_codes)
     for host, added in written.added.items():
-        codes.insert_placements(connection, tools.vault, host, added)
+        codes.insert_placements(connection, tools.vault, host, added, written.told)
     for host, changed in written.rewished.items():
         codes.rewish(connection, tools.vault, host, changed)
-    stays.planned(connection, list(written.planned.values()))
+    stays.planned(connection, [{**row, "_mine": key in mine} for key, row in written.planned.items()])
     outbox.add(connection, written.messages, now)
     outbox.cancel_unsent(connection, written.silenced)
     journal.write(connection, written.history)
-    for at, poked in written.poked.items():
-        locks.poke_locks(connection, poked, at)
+    locks.poke_each(connection, written.poked)
     for host, stay, about in written.troubled:
         alarms.begin(connection, host, HostAlarm.PIN_SPACE_EXHAUSTED, f"stay-{stay}", about, now)
 

@@ -81,7 +81,7 @@ def _name(connection: Connection, tools: Tools, code: CodeRow, placement: Placem
     told = NameChoice(choice.name, reason, choice.detail)
     codes.replace_name(connection, replace(placement, name=choice.name, hold_until=_soon(placement, now)), told)
     locks.poke_locks(connection, rows.keys(), now)
-    journal.write(connection, [Entry(now, code.host, "name", naming.explain(told), code.stay, code.id, placement.lock)])
+    journal.write(connection, [Entry(now, code.host, "name", naming.because(told), code.stay, code.id, placement.lock)])
 
 
 def _soon(placement: Placement, now: datetime) -> datetime | None:

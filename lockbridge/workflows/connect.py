@@ -5,20 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from hashlib import sha256
-from secrets import token_urlsafe
+from secrets import token_bytes, token_urlsafe
 from typing import Any
 
 from sqlalchemy import Connection
 
 from lockbridge.contract import FoundLock, ProviderError
+from lockbridge.domain.book import ended
 from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId
 from lockbridge.domain.lock import Readback
 from lockbridge.domain.messages import HostAlarm
 from lockbridge.domain.observe import from_memory, observe
+from lockbridge.domain.placement import Ended
 from lockbridge.domain.plan import Plan, preview
 from lockbridge.domain.settings import CodeSettings
 from lockbridge.domain.stay import known_zone
-from lockbridge.storage import hosts, locks, stays
+from lockbridge.platforms.signatures import standard_secret
+from lockbridge.storage import codes, hosts, locks, stays
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.locks import LockRow
 from lockbridge.storage.rows import dump_capabilities
@@ -154,6 +157,22 @@ async def add_lock_app(
     return app, await _remember(tools, replace(draft, id=app), found, now)
 
 
+async def reconnect(tools: Tools, app: LockAppRow, settings: Mapping[str, str], now: datetime) -> list[LockRow]:
+    """Give a lock app other settings (a new password, say) and list its locks.
+
+    Raises ProviderError when it refuses us: then the account stays as it was.
+    """
+    draft = replace(app, settings=hosts.Credentials(settings))
+    found = await tools.accounts.provider(draft).list_locks()
+    await transact(tools, lambda c: _change_and_reconnect(c, tools, draft, now))
+    return await _remember(tools, draft, found, now)
+
+
+def _change_and_reconnect(connection: Connection, tools: Tools, app: LockAppRow, now: datetime) -> None:
+    hosts.change_lock_app(connection, tools.vault, app.host, app.id, app.settings)
+    _reconnected(connection, app, now)
+
+
 async def sync_locks(tools: Tools, app: LockAppRow, now: datetime) -> list[LockRow]:
     """Ask a lock app for its locks and remember them; an account that answers counts as connected again.
 
@@ -206,12 +225,13 @@ def _remember_locks(
 
 async def match(tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime) -> bool:
     """Match a lock with a property: codes for all its coming stays, and backups (R1, R3, R25). False: were matched."""
-    return await transact(tools, lambda c: _match(c, tools, host, property_id, lock, now))
+    return await transact(tools, lambda c: match_in(c, tools, host, property_id, lock, now))
 
 
-def _match(
+def match_in(
     connection: Connection, tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime
 ) -> bool:
+    """:func:`match`, in the caller's transaction."""
     _known(connection, host, property_id, lock)
     if not hosts.match(connection, host, property_id, lock):
         return False
@@ -222,18 +242,28 @@ def _match(
 
 async def unmatch(tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime) -> bool:
     """Take a lock from a property: what lockbridge made for it comes off (R4). False: they were not matched."""
-    return await transact(tools, lambda c: _unmatch(c, tools, host, property_id, lock, now))
+    return await transact(tools, lambda c: unmatch_in(c, tools, host, property_id, lock, now))
 
 
-def _unmatch(
+def unmatch_in(
     connection: Connection, tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime
 ) -> bool:
+    """:func:`unmatch`, in the caller's transaction."""
     _known(connection, host, property_id, lock)
     if not hosts.unmatch(connection, host, property_id, lock):
         return False
     stays.replan_properties(connection, [property_id], now)
     backup.replenish(connection, tools, [lock], now)
+    if not hosts.properties_of_lock(connection, lock):
+        _take_all_off(connection, tools, host, lock, now)
     return True
+
+
+def _take_all_off(connection: Connection, tools: Tools, host: HostId, lock: LockId, now: datetime) -> None:
+    """The lock belongs to no property any more: everything of ours comes off it (R4)."""
+    ours = locks.live_placements(connection, tools.vault, lock)
+    codes.rewish(connection, tools.vault, host, [ended(placement, Ended.UNMATCHED, now) for placement in ours])
+    locks.poke_locks(connection, [lock], now)
 
 
 def _known(connection: Connection, host: HostId, property_id: PropertyId, lock: LockId) -> None:
@@ -251,7 +281,7 @@ async def add_address(tools: Tools, host: HostId, platform: str, secret: str | N
     if platform not in tools.platforms:
         msg = f"{platform!r} is no booking platform here: one of {', '.join(sorted(tools.platforms))}"
         raise BadInput(msg)
-    chosen = secret or token_urlsafe(32)
+    chosen = secret or standard_secret(token_bytes(32))
     problem = tools.platforms[platform].secret_problem(chosen)
     if problem:
         msg = f"the secret cannot be used: {problem}"

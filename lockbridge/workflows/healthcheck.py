@@ -1,7 +1,7 @@
 """Looking after arrivals: the daily check at 8:00 America/New_York, and each arrival's own looks (R23, R24, R43)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from lockbridge.domain.backup import pick
 from lockbridge.domain.health import HORIZON, Check, Verdict, concerns_daily_check, next_watch, verdict, which
-from lockbridge.domain.ids import HostId, PlacementId
+from lockbridge.domain.ids import HostId, LockId, PlacementId
 from lockbridge.domain.messages import HostAlarm
 from lockbridge.domain.retry import healthcheck_slot
 from lockbridge.domain.settings import CodeSettings
@@ -78,11 +78,9 @@ async def check_all(tools: Tools, now: datetime) -> Report:
     """Every code that is open or opens within 24 h, is due and not confirmed: attempt it; else backup or host (R23)."""
     report = Report()
     after = (datetime.fromtimestamp(0, tz=UTC), 0)
-    while page := await tools.database.ask(codes.unset_before, tools.vault, now + HORIZON, now, after, PAGE):
-        last = page[-1].placement
-        after = (last.window.starts, last.id)
-        concerned = [item for item in page if concerns_daily_check(item.placement, now)]
-        await _attend_and_judge(tools, concerned, Check.DAILY, report, now)
+    while page := await tools.database.ask(codes.unset_before, now + HORIZON, now, after, PAGE):
+        after = (page[-1].opens_at, page[-1].placement)
+        await _attend_and_judge(tools, {item.placement: item.lock for item in page}, Check.DAILY, report, now)
     return report
 
 
@@ -90,28 +88,42 @@ async def watch_due(tools: Tools, now: datetime) -> Report:
     """Look at the arrivals whose own look is due: 24 h and 3 h before, and when the window opens (R24, R43)."""
     report = Report()
     due = await tools.database.ask(codes.due_watches, tools.vault, now, AT_ONCE)
-    by_check: dict[Check, list[Placed]] = defaultdict(list)
+    by_check: dict[Check, dict[PlacementId, LockId]] = defaultdict(dict)
     for item in due:
-        by_check[which(item.placement, now)].append(item)
+        by_check[which(item.placement, now)][item.placement.id] = item.placement.lock
     for check, items in by_check.items():
         await _attend_and_judge(tools, items, check, report, now)
-    watches = {item.placement.id: _next(item, now) for item in due}
-    await transact(tools, lambda c: codes.set_watches(c, watches))
+    await transact(tools, lambda c: _watch_next(c, tools, [item.placement.id for item in due], now))
     return report
 
 
-def _next(item: Placed, now: datetime) -> datetime | None:
-    window = item.placement.window
-    return None if window.over(now) else next_watch(window, window.starts, now)
+def _watch_next(connection: Connection, tools: Tools, ids: Sequence[PlacementId], now: datetime) -> None:
+    """When these arrivals are looked at next; one that was planned anew meanwhile keeps its new time."""
+    fresh = codes.placements_by_id(connection, tools.vault, ids)
+    done = {p.id for p in (item.placement for item in fresh) if p.watch_at is not None and p.watch_at <= now}
+    opens = {case.item.placement.id: _opens(case) for case in _cases(connection, tools, list(done))}
+    watches = dict.fromkeys(done) | {
+        item.placement.id: next_watch(item.placement.window, opens[item.placement.id], now)
+        for item in fresh
+        if item.placement.id in opens and item.placement.id in done and not item.placement.window.over(now)
+    }
+    codes.set_watches(connection, watches)
 
 
-async def _attend_and_judge(tools: Tools, items: Sequence[Placed], check: Check, report: Report, now: datetime) -> None:
+def _opens(case: "_Case") -> datetime:
+    """When the final check looks: as the window opens, or at check-in where the host says so (R24)."""
+    starts = case.item.placement.window.starts
+    return starts if case.settings.final_check_includes_buffer else starts + case.settings.buffers.before
+
+
+async def _attend_and_judge(
+    tools: Tools, items: Mapping[PlacementId, LockId], check: Check, report: Report, now: datetime
+) -> None:
     if not items:
         return
     report.attempted += len(items)
-    await push.attend_to(tools, {item.placement.lock for item in items}, now)
-    ids = [item.placement.id for item in items]
-    for done in await transact(tools, lambda c: _judge(c, tools, ids, check, now)):
+    await push.attend_to(tools, set(items.values()), now)
+    for done in await transact(tools, lambda c: _judge(c, tools, list(items), check, now)):
         report.add(done)
 
 
@@ -132,7 +144,7 @@ def _judge(
     verdicts = []
     at_risk: dict[HostId, list[_Case]] = defaultdict(list)
     for case in _cases(connection, tools, ids):
-        done = _verdict(connection, tools, case, check)
+        done = _verdict(connection, tools, case, check, now)
         verdicts.append(done)
         if done is Verdict.GIVE_BACKUP:
             why = f"the code was not on the lock ({case.item.placement.detail or 'not confirmed'})"
@@ -146,9 +158,9 @@ def _judge(
     return verdicts
 
 
-def _verdict(connection: Connection, tools: Tools, case: _Case, check: Check) -> Verdict:
+def _verdict(connection: Connection, tools: Tools, case: _Case, check: Check, now: datetime) -> Verdict:
     placement = case.item.placement
-    if placement.confirmed:
+    if placement.confirmed or (check is Check.DAILY and not concerns_daily_check(placement, now)):
         return Verdict.FINE
     pool = codes.backups_on(connection, tools.vault, case.lock.id)
     chosen = pick(pool, case.stay.id)

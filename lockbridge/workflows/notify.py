@@ -1,9 +1,10 @@
 """What is said to guests and hosts: what is due, rendered with what is true now, sent once, remembered (R34–R38)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from secrets import token_hex
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection
@@ -26,6 +27,7 @@ from lockbridge.messaging.channel import Email, MailError, MailLater, MailRefuse
 from lockbridge.messaging.render import Text
 from lockbridge.storage import codes, hosts, journal, locks, outbox, stays
 from lockbridge.storage.codes import CodeRow, Placed
+from lockbridge.storage.database import StorageUnavailable
 from lockbridge.storage.hosts import PropertyRow
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.outbox import MessageRow, NewMessage
@@ -53,8 +55,12 @@ class Doors:
         return bool(self.own) and all(item.placement.confirmed for item in self.own)
 
     def codes(self, only: frozenset[PlacementId] | None = None) -> tuple[DoorCode, ...]:
-        """What to type on each lock; ``only`` picks some placements."""
-        own = [(item, False) for item in self.own]
+        """What to type on each lock; ``only`` picks some placements.
+
+        Where a backup was given and the stay's own code is not on the lock, the backup alone is what opens.
+        """
+        helped = {item.placement.lock for item in self.backups}
+        own = [(item, False) for item in self.own if item.placement.confirmed or item.placement.lock not in helped]
         given = [(item, True) for item in self.backups]
         return tuple(
             DoorCode(self.names[item.placement.lock], item.placement.pin, is_backup=is_backup)
@@ -85,13 +91,27 @@ class Due:
 
 async def send_due(tools: Tools, now: datetime) -> int:
     """Send the messages that are due. How many were handled."""
-    lease = token_hex(8)
+    lease, stop_at = token_hex(8), monotonic() + LEASE.total_seconds() / 2
     claimed = await transact(tools, lambda c: outbox.claim(c, now, now + LEASE, lease, BATCH))
     if not claimed:
         return 0
     for due in await tools.database.ask(_load, tools, claimed, lease):
-        await _handle(tools, due, now)
+        if monotonic() > stop_at:
+            break
+        await _handle_safely(tools, due, now)
     return len(claimed)
+
+
+async def _handle_safely(tools: Tools, due: Due, now: datetime) -> None:
+    """One message; a mistake of ours in it stays with it, and it is tried again later."""
+    try:
+        await _handle(tools, due, now)
+    except StorageUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - one message's bug must not keep the others from being sent
+        again, kind = now + wait_for(due.message.attempts, None), type(error).__name__
+        tools.log.error("a message could not be written", message=due.message.id, kind=kind)  # noqa: TRY400 - a traceback's message may hold digits
+        await transact(tools, lambda c: outbox.note_later(c, due.message.id, "waiting", again, f"our mistake ({kind})"))
 
 
 def correct(connection: Connection, placed: Sequence[Placed], code: CodeRow, now: datetime) -> None:
@@ -101,7 +121,7 @@ def correct(connection: Connection, placed: Sequence[Placed], code: CodeRow, now
     kind = GuestMessage.CORRECTION.value
     messages = [
         NewMessage(
-            code.host,
+            item.host,
             message_key(kind, item.placement.id, f"{now:%Y%m%dT%H%M%S%f}"),
             kind,
             now,
@@ -111,6 +131,14 @@ def correct(connection: Connection, placed: Sequence[Placed], code: CodeRow, now
         for item in placed
     ]
     outbox.add(connection, messages, now)
+
+
+def correct_all(connection: Connection, tools: Tools, placements: Collection[PlacementId], now: datetime) -> None:
+    """Of these placements, those whose guest was told digits that do not work there get a correction (R36)."""
+    wrong = codes.told_otherwise(connection, tools.vault, placements)
+    owners = codes.by_ids(connection, tools.vault, {item.placement.code for item in wrong})
+    for item in wrong:
+        correct(connection, [item], owners[item.placement.code], now)
 
 
 # -------------------------------------------------------------------------------------------------------------- load
@@ -229,8 +257,13 @@ def _confirmed(doors: Doors, only: frozenset[PlacementId] | None) -> bool:
 
 def _corrected(due: Due, doors: Doors) -> frozenset[PlacementId]:
     """The placement a correction is about, if its guest still believes in other digits."""
-    about = due.message.facts.get("placement")
-    return frozenset(item.placement.id for item in doors.own if item.placement.id == about and item.told_another)
+    facts = due.message.facts
+    about = {("placement", facts.get("placement")), ("lock", facts.get("lock"))}
+    return frozenset(
+        item.placement.id
+        for item in doors.own
+        if item.told_another and about & {("placement", item.placement.id), ("lock", item.placement.lock)}
+    )
 
 
 def stay_facts(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
+from time import monotonic
 
 from sqlalchemy import Connection
 
@@ -36,8 +37,9 @@ from lockbridge.storage import hosts, locks
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.locks import Intents, LockWork, Look, Pass, strangers_digest
-from lockbridge.workflows import choose, trouble
+from lockbridge.workflows import choose, notify, trouble
 from lockbridge.workflows.ports import Tools, transact
+from lockbridge.workflows.trouble import Found
 
 ROUNDS = 3
 """How often one pass plans anew after carrying a plan out: a removal makes room, a replacement is completed."""
@@ -78,8 +80,15 @@ class Attendance:
     work: LockWork
     app: LockAppRow
     until: datetime
+    stop_at: float
+    """When to make no more calls, on the monotonic clock: well before another process may take over."""
     reset: bool = False
     """Try everything now, whatever was to be waited for (health check, resync)."""
+
+    @property
+    def in_time(self) -> bool:
+        """Whether another call may be begun."""
+        return monotonic() < self.stop_at
 
 
 async def push_due(tools: Tools, now: datetime) -> int:
@@ -104,26 +113,28 @@ async def attend_to(tools: Tools, ids: Collection[LockId], now: datetime) -> dic
     return {attendance.work.lock.id: tally for attendance, tally in zip(claimed, tallies, strict=True)}
 
 
+async def hint(tools: Tools, ids: Collection[LockId], now: datetime) -> None:
+    """A lock app said that something changed on these locks: they are looked at next, whatever it said."""
+    await transact(tools, lambda c: locks.poke_locks(c, ids, now))
+
+
 async def claim(tools: Tools, now: datetime, limit: int, *, only: Collection[LockId] | None = None) -> list[Attendance]:
     """Lease locks and load what is wanted on them."""
     lease, until = token_hex(8), now + tools.policy.lease
+    stop_at = monotonic() + tools.policy.lease.total_seconds() / 2
     ids = await transact(tools, lambda c: locks.claim_locks(c, now, until, lease, limit, only))
     if not ids:
         return []
-    return await tools.database.ask(_load, tools, ids, lease, until, only is not None)
+    attendances = await tools.database.ask(_load, tools, ids, lease, until, stop_at)
+    return [replace(attendance, reset=only is not None) for attendance in attendances]
 
 
 def _load(
-    connection: Connection,
-    tools: Tools,
-    ids: Sequence[LockId],
-    lease: str,
-    until: datetime,
-    reset: bool,  # noqa: FBT001 - ask() passes by position
+    connection: Connection, tools: Tools, ids: Sequence[LockId], lease: str, until: datetime, stop_at: float
 ) -> list[Attendance]:
     work = locks.load_work(connection, tools.vault, ids, lease)
     apps = hosts.lock_apps(connection, tools.vault, {item.lock.app for item in work})
-    return [Attendance(item, apps[item.lock.app], until, reset) for item in work]
+    return [Attendance(item, apps[item.lock.app], until, stop_at) for item in work]
 
 
 async def _attend_safely(tools: Tools, attendance: Attendance, now: datetime) -> Tally:
@@ -154,6 +165,8 @@ class _PassOver:
     now: datetime
     placements: dict[PlacementId, Placement] = field(default_factory=dict)
     history: list[Entry] = field(default_factory=list)
+    intended: set[PlacementId] = field(default_factory=set)
+    """Placements whose intent stands in the database: what came of each is recorded, be it that it was not asked."""
     chosen_pins: set[PlacementId] = field(default_factory=set)
     to_choose: dict[PlacementId, Choose] = field(default_factory=dict)
     by_hand: list[tuple[Placement, Note]] = field(default_factory=list)
@@ -176,8 +189,7 @@ class _PassOver:
         except ProviderError as error:
             self.trouble = error.trouble
             self.tally.unread = str(error)
-        if await self._record():
-            await self._follow_up()
+        await self._record()
         return self.tally
 
     def _fresh(self, placement: Placement) -> Placement:
@@ -199,7 +211,8 @@ class _PassOver:
             async with self.tools.accounts.gate(self.attendance.app):
                 seen = await provider.list_codes(lock.ref)
             self.observation = observe(list(self.placements.values()), seen)
-        if first and (self.attendance.reset or lock.look_at is None or lock.look_at <= self.now):
+        suspect = self.attendance.reset or lock.offline_since is not None
+        if first and (suspect or lock.look_at is None or lock.look_at <= self.now):
             async with self.tools.accounts.gate(self.attendance.app):
                 self.status = await provider.check_lock(lock.ref)
         for placement in list(self.placements.values()):
@@ -226,18 +239,29 @@ class _PassOver:
         if not await self.tools.commit.write(self.tools.steps.intents, intents):
             self.placements = untouched
             return False
+        self.intended.update(placement.id for placement in asked)
         for number, action in enumerate(plan.actions):
             answer = await self._call(provider, action)
+            if answer is None:
+                self._not_asked(plan.actions[number:], untouched)
+                return False
             self._take(action, answer)
             if isinstance(answer, Trouble) and answer.kind in STOPPING:
-                for left in plan.actions[number + 1 :]:
-                    self.placements[left.placement] = untouched[left.placement]
+                self._not_asked(plan.actions[number + 1 :], untouched)
                 return False
         return any(action.verb is Verb.REMOVE for action in plan.actions)
 
-    async def _call(self, provider: Provider, action: Action) -> Written | Receipt | Trouble:
+    def _not_asked(self, left: Sequence[Action], untouched: Mapping[PlacementId, Placement]) -> None:
+        """These calls are not made: their intents are taken back when the pass is recorded."""
+        for action in left:
+            self.placements[action.placement] = untouched[action.placement]
+
+    async def _call(self, provider: Provider, action: Action) -> Written | Receipt | Trouble | None:
+        """The answer to one call; None when there was no time left to make it."""
         lock = self._work.lock.ref
         async with self.tools.accounts.gate(self.attendance.app):
+            if not self.attendance.in_time:
+                return None
             try:
                 if action.verb is Verb.REMOVE:
                     assert action.ref is not None  # noqa: S101 - the planner removes only what it saw
@@ -281,30 +305,48 @@ class _PassOver:
 
     # ------------------------------------------------------------------------------------------------------- record
 
-    async def _record(self) -> bool:
+    async def _record(self) -> None:
+        """Write down what came of it; together with what others must hear of, where there is such a thing."""
+        outcome, found = self._outcome(), self._found()
+        if self.to_choose or self.chosen_pins or found.notable:
+            await transact(self.tools, lambda c: self._record_all(c, outcome, found))
+        else:
+            await self.tools.commit.write(self.tools.steps.passes, outcome)
+
+    def _record_all(self, connection: Connection, outcome: Pass, found: Found) -> None:
+        """In one transaction, so that nothing is told twice or never; a bug in the telling keeps what was done."""
+        if not all(locks.save_passes(connection, self.tools.vault, [outcome])):
+            return
+        try:
+            with connection.begin_nested():
+                self._follow_up(connection, found)
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
+            broke = {"lock": outcome.lock, "kind": type(error).__name__, "place": place_of(error)}
+            self.tools.log.error("what a pass found could not be told", **broke)  # noqa: TRY400 - as above
+
+    def _outcome(self) -> Pass:
         before = {placement.id: placement for placement in self._work.placements}
-        changed = tuple(placement for key, placement in self.placements.items() if placement != before[key])
+        changed = tuple(
+            placement for key, placement in self.placements.items() if placement != before[key] or key in self.intended
+        )
         confirmed = {placement.code for placement in changed if placement.confirmed}
         self.tally.kept = sum(1 for placement in self.placements.values() if placement.confirmed) - self.tally.pushed
         lock_waits, hold = self._lock_hold()
-        return await self.tools.commit.write(
-            self.tools.steps.passes,
-            Pass(
-                lock=self._work.lock.id,
-                host=self._work.lock.host,
-                lease=self._work.lease,
-                claimed_until=self.attendance.until,
-                placements=changed,
-                wishes=self._work.wishes,
-                next_at=self._next_at(hold),
-                waits=lock_waits,
-                hold_until=hold,
-                look=self._remembered_look(),
-                pins=frozenset(self.chosen_pins),
-                confirmed=frozenset(confirmed),
-                watches=self._watches(before),
-                history=tuple(self.history),
-            ),
+        return Pass(
+            lock=self._work.lock.id,
+            host=self._work.lock.host,
+            lease=self._work.lease,
+            claimed_until=self.attendance.until,
+            placements=changed,
+            wishes=self._work.wishes,
+            next_at=self._next_at(hold),
+            waits=lock_waits,
+            hold_until=hold,
+            look=self._remembered_look(),
+            pins=frozenset(self.chosen_pins),
+            confirmed=frozenset(confirmed),
+            watches=self._watches(before),
+            history=tuple(self.history),
         )
 
     def _lock_hold(self) -> tuple[int, datetime | None]:
@@ -318,6 +360,8 @@ class _PassOver:
         if self.trouble is not None and self.trouble.kind is Kind.LOCK_NOT_FOUND:
             return None
         moments = [next_due(placement, self.now) for placement in self.placements.values()]
+        if self.status is not None and not self.status.online:
+            moments.append(self.now + self.tools.policy.offline_alarm_after)
         due = min(moment for moment in (*moments, self._look_again_at()) if moment is not None)
         return max(due, hold or due, self.now + SOON)
 
@@ -346,12 +390,18 @@ class _PassOver:
         )
         return {p.id: first_watch(p.window, p.window.starts, self.now) for p in lost if p.watch_at is None}
 
-    async def _follow_up(self) -> None:
+    def _follow_up(self, connection: Connection, found: Found) -> None:
         """What a pass has brought to light and others must hear of."""
         if self.to_choose:
             chosen = {self.placements[key]: what for key, what in self.to_choose.items()}
-            await transact(self.tools, lambda c: choose.anew(c, self.tools, chosen, self.now))
-        found = trouble.Found(
+            choose.anew(connection, self.tools, chosen, self.now)
+        if self.chosen_pins:
+            notify.correct_all(connection, self.tools, self.chosen_pins, self.now)
+        if found.notable:
+            trouble.report(connection, self.tools, found, self.now)
+
+    def _found(self) -> Found:
+        return Found(
             lock=self._work.lock,
             app=self.attendance.app,
             trouble=self.trouble,
@@ -363,8 +413,6 @@ class _PassOver:
             held=self.observation.count if self.observation else self._work.lock.seen_count,
             by_hand=tuple(self.by_hand),
         )
-        if found.notable:
-            await transact(self.tools, lambda c: trouble.report(c, self.tools, found, self.now))
 
 
 _ASKED = {

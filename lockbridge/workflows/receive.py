@@ -111,6 +111,8 @@ def apply_reservation(
     row, contact = _row(connection, host, known, now)
     if before is None:
         stay = stays.add(connection, tools.vault, host, {**row, "created_at": said_at, "plan_at": now}, contact)
+        if stay is None:
+            return apply_reservation(connection, tools, host, event, said_at, now)
         _tell(connection, host, stay, row, "booked", now)
         return stay
     if contact != before.contact or _differs(before, row):

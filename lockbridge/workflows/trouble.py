@@ -76,7 +76,7 @@ def _account(connection: Connection, found: Found, now: datetime) -> None:
     elif trouble.kind is Kind.ACCOUNT_REFUSED:
         account_refused(connection, found.app, trouble.detail, now)
     elif trouble.kind is Kind.LOCK_NOT_FOUND:
-        locks.set_lock_status(connection, found.lock.id, missing=True)
+        locks.set_lock_status(connection, found.lock.id, missing=True, offline_since=found.lock.offline_since or now)
         facts = _names(found) | {"others_offline": False, "since": alarms.moment(now), "arrivals": []}
         alarms.begin(connection, found.lock.host, HostAlarm.LOCK_OFFLINE, _about(found.lock), facts, now)
 
@@ -106,7 +106,7 @@ def _presence(connection: Connection, tools: Tools, found: Found, now: datetime)
         }
         alarms.begin(connection, lock.host, HostAlarm.LOCK_OFFLINE, _about(lock), facts, now)
     elif since is None and lock.offline_since is not None:
-        facts = _names(found) | {"since": alarms.moment(lock.offline_since)}
+        facts = _names(found) | {"since": alarms.moment(now)}
         over = HostAlarm.LOCK_ONLINE
         alarms.end(connection, lock.host, HostAlarm.LOCK_OFFLINE, _about(lock), now, over=over, facts=facts)
 

@@ -17,7 +17,16 @@ from lockbridge.domain.observe import Observation, from_memory, observe
 from lockbridge.domain.placement import Phase, Placement, PlacementState, Verb, spec_for
 from lockbridge.domain.plan import Plan, closed, plan_lock
 from lockbridge.domain.seen import CodeState, Kind, Receipt, Remedy, SeenCode, Trouble, Written
-from lockbridge.domain.settle import Choose, after_call, after_look, before_call, next_due, out_of_room, stopped
+from lockbridge.domain.settle import (
+    Choose,
+    after_call,
+    after_look,
+    before_call,
+    next_due,
+    out_of_room,
+    room_made,
+    stopped,
+)
 from lockbridge.domain.stay import push_time, removal_time
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -331,6 +340,8 @@ class Desk:
                 return
             before = self.placements[action.placement]
             self._settle(after_call(before, action, answer, self.capabilities, now), now)
+            if action.verb is Verb.REMOVE and isinstance(answer, Receipt):
+                self.add(*(room_made(one) for one in self.placements.values()))
 
     def _check(self, plan, found):
         strange = {code.ref for code in found.strangers}
@@ -363,14 +374,22 @@ class Desk:
         until = until or now
         standing = 0
         while True:
-            self.one_pass(now)
+            plan = self.rounds(now)
             due = self.due(now)
             standing = 0 if due is None or due > now else standing + 1
-            if standing > at_once:
+            if standing and (standing > at_once or not plan.actions):
                 raise RanInCircles([one for one in self.placements.values() if next_due(one, now) == due])
             if due is None or due > until:
                 return now
             now = max(now, due)
+
+    def rounds(self, now):
+        """A removal may have made room: then another look and plan, as in one pass of the workflow."""
+        for _ in range(3):
+            plan = self.one_pass(now)
+            if all(action.verb is not Verb.REMOVE for action in plan.actions):
+                break
+        return plan
 
     def wanted(self, now):
         """The placements that must be on the lock now."""
@@ -382,6 +401,7 @@ class Desk:
 
     def assert_at_rest(self, now):
         """The lock holds what is wanted, and of ours nothing else but what may stay; strangers are untouched."""
+        assert not self.one_pass(now).actions
         assert sum(1 for held in self.lock.codes.values() if not held.ours) == self.lock.strangers
         left = dict(self.lock.ours)
         for one in self.placements.values():
@@ -390,11 +410,13 @@ class Desk:
                 assert one.confirmed, one
                 assert held is not None, one
                 assert self.holds_as_wanted(one, held), (one, held)
-            elif held is not None:
+            elif held is not None and held.gone_at is None:
                 assert one.phase(now) is not Phase.OVER or not self.capabilities.can_remove, one
         assert not left or not self.capabilities.can_remove, f"leaked: {left}"
 
     def holds_as_wanted(self, one, held):
         spec = spec_for(one, self.capabilities)
-        named = "name" not in self.capabilities.updates or (held.name or "") == spec.name
-        return held.pin == one.pin and held.window == spec.window and named
+        updates = self.capabilities.updates
+        named = "name" not in updates or (held.name or "") == spec.name
+        timed = held.window == spec.window or (one.kind is CodeKind.BACKUP and "window" not in updates)
+        return held.pin == one.pin and named and timed

@@ -1,0 +1,5 @@
+"""``python -m lockbridge``."""
+
+from lockbridge.cli import main
+
+main()

@@ -1,0 +1,110 @@
+"""The processes that run for long: the web server with its worker, the worker alone."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import structlog
+import typer
+
+from lockbridge import __version__, log
+from lockbridge.bootstrap import services
+from lockbridge.commands.session import make_ready, settings_of, to_stderr
+from lockbridge.config import Settings, unknown_variables
+from lockbridge.web.app import build_web
+from lockbridge.web.server import listen
+from lockbridge.web.server import serve as answer_requests
+from lockbridge.worker import Worker
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(
+    context: typer.Context,
+    without_worker: bool = typer.Option(
+        False, "--without-worker", help="Only take webhooks; workers run as processes of their own."
+    ),
+) -> None:
+    """Take webhooks and carry codes to the locks, until it is stopped with SIGTERM or Ctrl+C.
+
+    The very first run makes the SQLite database and the key.
+    """
+    settings = settings_of(context)
+    make_ready(settings, to_stderr)
+    _set_up_log(settings)
+    run_fast(_serve(settings, with_worker=not without_worker))
+
+
+async def _serve(settings: Settings, *, with_worker: bool) -> None:
+    stop = stop_on_signals()
+    at = listen(settings.server.host, settings.server.port)
+    async with services(settings) as built:
+        worker = Worker(built, settings.worker.tick_seconds) if with_worker else None
+        web = build_web(built, max_body=settings.server.max_body, pulse=worker)
+        if worker:
+            worker.start()
+        built.log.info("listening", url=f"http://{settings.server.host}:{settings.server.port}", version=__version__)
+        await answer_requests(web, at, stop)
+        built.log.info("stopping: the calls that are under way are finished first")
+        if worker:
+            await worker.stop()
+    structlog.get_logger("lockbridge").info("stopped")
+
+
+def work(context: typer.Context) -> None:
+    """Carry codes to the locks without a web server, until it is stopped with SIGTERM or Ctrl+C.
+
+    Any number of workers share the work on one PostgreSQL database.
+    """
+    settings = settings_of(context)
+    _set_up_log(settings)
+    run_fast(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    stop = stop_on_signals()
+    async with services(settings) as built:
+        worker = Worker(built, settings.worker.tick_seconds)
+        worker.start()
+        built.log.info("the worker runs", version=__version__)
+        await stop.wait()
+        built.log.info("stopping: the calls that are under way are finished first")
+        await worker.stop()
+    structlog.get_logger("lockbridge").info("stopped")
+
+
+def _set_up_log(settings: Settings) -> None:
+    log.set_up(settings.log.level, settings.log.format)
+    for warning in unknown_variables():
+        structlog.get_logger("lockbridge").warning(warning)
+
+
+def run_fast(main: Coroutine[Any, Any, None]) -> None:
+    """Run the coroutine in uvloop's event loop, where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Set by the first signal; the second ends the process at once, which loses nothing either."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def stopped() -> None:
+        stop.set()
+        for each in SIGNALS:
+            loop.remove_signal_handler(each)
+
+    for each in SIGNALS:
+        with suppress(NotImplementedError):  # Windows: Ctrl+C ends the process at once
+            loop.add_signal_handler(each, stopped)
+    return stop

@@ -1,0 +1,1 @@
+"""HTTP in, workflows out, no rules."""
