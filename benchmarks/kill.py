@@ -64,10 +64,10 @@ async def _until(built: Services, number: int, worker: Beside) -> None:
         with built.database.read() as connection:
             return bool(connection.execute(confirmed).scalar_one() >= number)
 
-    await _wait(lambda: worker.process.poll() is not None or enough())
+    await wait(lambda: worker.process.poll() is not None or enough())
 
 
-async def _wait(until: Callable[[], bool]) -> None:
+async def wait(until: Callable[[], bool]) -> None:
     """Look every 10 ms, for two minutes at most."""
     for _ in range(12_000):
         if until():
@@ -99,7 +99,7 @@ async def _killed_intake(ground: Ground, kind: str, number: int) -> int:
     server = start("intake", url, str(ground.key_file(url)))
     asking = asyncio.create_task(ask_all(server.port, requests))
     async with services(settings_for(url), Instead(vault=open_vault(ground.key_file(url)))) as built:
-        await _wait(lambda: asking.done() or _stored(built) >= number // 2)
+        await wait(lambda: asking.done() or _stored(built) >= number // 2)
         server.kill()
         load: Load = await asking
         return len(load.acknowledged) - _stored(built, {f"id:msg_{index}" for index in load.acknowledged})

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import uvloop
+from sqlalchemy import func, select
 
 from benchmarks.beside import beside
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground, fill
 from benchmarks.intake import prepare, request
+from benchmarks.kill import wait
 from benchmarks.load import ask_all
 from benchmarks.processes import settings_for
 from benchmarks.push import LOCKS, seed
 from lockbridge.bootstrap import Instead, build
+from lockbridge.storage.database import Database
+from lockbridge.storage.tables import LOCK
 from lockbridge.storage.vault import open_vault
 
 LIMITS = {"intake": 80, "worker": 120, "all-in-one": 160}
@@ -54,13 +59,22 @@ def _working(ground: Ground, number: int) -> float:
 
 
 def _idle(ground: Ground, rows: int) -> float:
-    """A worker whose 5,000 locks are due at accounts that are gone: it claims, loads and notes for all of them."""
+    """A worker with 5,000 due locks of accounts that nobody answers for: it claims, loads and notes all of them."""
     url = ground.fresh("sqlite")
     fill(url, rows)
     open_vault(ground.key_file(url), create=True)
+    database = Database(url, read_threads=0)
     with beside("worker", url, str(ground.key_file(url))) as worker:
-        assert worker.line() == "drained"
-        return worker.resident_mb()
+        asyncio.run(wait(lambda: _untried(database) == 0))
+        used = worker.resident_mb()
+    database.dispose()
+    return used
+
+
+def _untried(database: Database) -> int:
+    with database.read() as connection:
+        untried = select(func.count()).select_from(LOCK).where(LOCK.c.waits == 0, LOCK.c.next_at <= datetime.now(UTC))
+        return int(connection.execute(untried).scalar_one())
 
 
 async def _seed(ground: Ground, url: str, port: int, number: int) -> None:

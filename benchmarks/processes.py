@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from lockbridge.bootstrap import Instead, services
 from lockbridge.config import DatabaseSettings, Settings, WorkerSettings
+from lockbridge.log import set_up
 from lockbridge.services import Services
 from lockbridge.storage.locks import next_due_at
 from lockbridge.storage.vault import open_vault
@@ -61,7 +62,7 @@ async def _worker(url: str, key: str) -> None:
 
 
 async def drain(built: Services) -> None:
-    """Push until nothing is due within the next minute: what a killed process was asking is looked at a little later."""
+    """Push until nothing is due within a minute: what a killed process was asking is looked at a little later."""
     while (due := await built.database.ask(next_due_at)) is not None and due < datetime.now(UTC) + timedelta(minutes=1):
         if not await push_due(built, datetime.now(UTC)):
             await asyncio.sleep(0.02)
@@ -161,6 +162,7 @@ def _serve_plain(app: Any) -> None:
 
 def main(what: str, *args: str) -> None:
     """Run one of them."""
+    set_up("error")
     if what == "intake":
         asyncio.run(_intake(args[0], args[1], working=False))
     elif what == "all-in-one":

@@ -52,8 +52,17 @@ def build(settings: Settings, instead: Instead | None = None) -> Services:
     """
     other = instead or Instead()
     database = other.database or open_database(settings)
+    try:
+        return _built(settings, other, database)
+    except BaseException:
+        database.dispose()
+        raise
+
+
+def _built(settings: Settings, other: Instead, database: Database) -> Services:
     clock = other.clock or SystemClock()
     vault = other.vault or vault_for(database, settings, clock.now())
+    channel = other.channel or channel_of(settings)
     commit: Commit = InlineCommit(database) if other.inline else GroupCommit(database)
     accounts = ConnectedAccounts(other.providers or PROVIDERS, client(), clock, settings.worker.account_parallel)
     return Services(
@@ -63,7 +72,7 @@ def build(settings: Settings, instead: Instead | None = None) -> Services:
         steps=Steps(vault),
         accounts=accounts,
         platforms=PLATFORMS,
-        channel=other.channel or channel_of(settings),
+        channel=channel,
         renderer=Renderer(assets.templates()),
         policy=policy_of(settings),
         below=randbelow,

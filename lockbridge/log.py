@@ -117,6 +117,8 @@ def set_up(level: str = "info", style: Literal["console", "json"] = "console", s
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A tick that takes longer than a second is told about every second; its next knock does the work.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

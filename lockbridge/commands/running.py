@@ -2,8 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 
 import structlog
@@ -13,6 +13,7 @@ from lockbridge import __version__, log
 from lockbridge.bootstrap import services
 from lockbridge.commands.session import make_ready, settings_of, to_stderr
 from lockbridge.config import Settings, unknown_variables
+from lockbridge.services import Services
 from lockbridge.web.app import build_web
 from lockbridge.web.server import listen
 from lockbridge.web.server import serve as answer_requests
@@ -39,18 +40,26 @@ def serve(
 
 async def _serve(settings: Settings, *, with_worker: bool) -> None:
     stop = stop_on_signals()
-    at = listen(settings.server.host, settings.server.port)
     async with services(settings) as built:
-        worker = Worker(built, settings.worker.tick_seconds) if with_worker else None
-        web = build_web(built, max_body=settings.server.max_body, pulse=worker)
-        if worker:
-            worker.start()
-        built.log.info("listening", url=f"http://{settings.server.host}:{settings.server.port}", version=__version__)
-        await answer_requests(web, at, stop)
-        built.log.info("stopping: the calls that are under way are finished first")
-        if worker:
-            await worker.stop()
+        at = listen(settings.server.host, settings.server.port)
+        async with _working(built, settings) if with_worker else nullcontext() as worker:
+            web = build_web(built, max_body=settings.server.max_body, pulse=worker)
+            url = f"http://{settings.server.host}:{settings.server.port}"
+            built.log.info("listening", url=url, version=__version__)
+            await answer_requests(web, at, stop)
+            built.log.info("stopping: the calls that are under way are finished first")
     structlog.get_logger("lockbridge").info("stopped")
+
+
+@asynccontextmanager
+async def _working(built: Services, settings: Settings) -> AsyncIterator[Worker]:
+    """A worker that ticks, and at the end writes down what came of the calls under way."""
+    worker = Worker(built, settings.worker.tick_seconds)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop()
 
 
 def work(context: typer.Context) -> None:
@@ -65,13 +74,10 @@ def work(context: typer.Context) -> None:
 
 async def _work(settings: Settings) -> None:
     stop = stop_on_signals()
-    async with services(settings) as built:
-        worker = Worker(built, settings.worker.tick_seconds)
-        worker.start()
+    async with services(settings) as built, _working(built, settings):
         built.log.info("the worker runs", version=__version__)
         await stop.wait()
         built.log.info("stopping: the calls that are under way are finished first")
-        await worker.stop()
     structlog.get_logger("lockbridge").info("stopped")
 
 

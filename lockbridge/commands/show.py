@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+WIDEST = 60
+"""A longer cell pushes the rest of its own line aside, not that of all others."""
+
 
 def say(text: str) -> None:
     """One line for the person who asked."""
@@ -49,7 +52,7 @@ def _ruled(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _lined(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     cells = [list(rows[0]), *([cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    widths = [min(WIDEST, max(len(line[column]) for line in cells)) for column in range(len(cells[0]))]
     for line in cells:
         yield "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
 

@@ -18,7 +18,7 @@ from lockbridge.simulation.run import simulate as run
 from lockbridge.simulation.world import Size
 
 
-def simulate(  # noqa: PLR0913 - one argument for each option
+def simulate(
     stays: int = typer.Option(200, min=1, max=100_000, help="How many stays are booked."),
     locks: int = typer.Option(40, min=1, max=10_000, help="On how many locks."),
     days: int = typer.Option(30, min=10, max=365, help="Over how many days."),

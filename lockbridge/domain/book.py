@@ -285,7 +285,7 @@ def _to_be_replaced(
 
     They cannot once the guest knows them, or is in the house with them: then only the lock they do not fit differs.
     """
-    if before.told or any(earlier.confirmed and earlier.in_house(now) for earlier in before.placements):
+    if before.told or any(one.confirmed and _stays_in_house(one, window, now) for one in before.placements):
         return False
     on_lock = {placement.lock: placement for placement in before.placements}
     return before.pin is not None and any(
@@ -295,11 +295,15 @@ def _to_be_replaced(
     )
 
 
+def _stays_in_house(earlier: Placement, window: Window, now: datetime) -> bool:
+    return earlier.in_house(now) and window.holds(now)
+
+
 def _fits(pin: Pin, earlier: Placement | None, entries: LockBook, window: Window, code: CodeId, now: datetime) -> bool:
     """Whether the digits can be used on this lock. Those that are on it already give way to our own codes only."""
     if earlier is None or earlier.pin != pin:
         return entries.misfit(pin, window, code) is None
-    if earlier.in_house(now):
+    if _stays_in_house(earlier, window, now):
         return True
     if earlier.confirmed:
         return not entries.collides(pin, window, code)

@@ -19,6 +19,9 @@ from lockbridge.domain.seen import CodeState, Kind, Receipt, Remedy, SeenCode, T
 SHOWN_WITHIN = timedelta(seconds=30)
 """A lock app may list a code a moment after it said that the lock has it."""
 
+ROOM_WITHIN = timedelta(minutes=15)
+"""How often it is looked whether there is room by now for a guest who comes within a day."""
+
 
 class NoteKind(StrEnum):
     """What can happen to a placement, as its history tells it."""
@@ -449,7 +452,8 @@ def _own_due(placement: Placement, now: datetime) -> datetime | None:
     if placement.replaces is not None and goes:
         return now
     if placement.state is PlacementState.NO_ROOM and not idle:
-        return next_healthcheck(now)
+        soon = placement.window.starts <= now + HORIZON
+        return min(now + ROOM_WITHIN, next_healthcheck(now)) if soon else next_healthcheck(now)
     return None if idle else now if maybe_there else placement.push_at
 
 

@@ -12,8 +12,7 @@ from lockbridge.domain.seen import CodeState
 from lockbridge.simulation.oracle import Call, Doors, Held, LockFacts, Oracle, Span
 from lockbridge.simulation.world import DrawnLock
 from providers.simulator import RULE_SETS, Faults, SimulatedLockApp, Verb
-from providers.simulator.lock import SimulatedCode, SimulatedLock
-from providers.simulator.world import Maker
+from providers.simulator.lock import Maker, SimulatedCode, SimulatedLock
 
 _T = TypeVar("_T")
 _STEPS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1)}

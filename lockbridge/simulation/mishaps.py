@@ -153,6 +153,8 @@ class Post:
     oracle: Oracle
     life: Mortality
     to_hosts: list[tuple[datetime, str, str]] = field(default_factory=list)
+    last: str | None = None
+    """The Message-ID of the last mail that was accepted."""
 
     async def send(self, email: Email) -> None:
         """Hand a mail over, if the weather lets it."""
@@ -162,11 +164,7 @@ class Post:
         async def act() -> None:
             self._deliver(email, sure=not answer_lost)
 
-        try:
-            await self.life.live(act)
-        except asyncio.CancelledError:
-            self.oracle.unsure(email.message_id)
-            raise
+        await self.life.live(act)
         if answer_lost:
             msg = "the connection was lost after the text was handed over"
             raise MailUnknown(msg)
@@ -180,6 +178,7 @@ class Post:
             raise MailUnknown(msg)
 
     def _deliver(self, email: Email, *, sure: bool) -> None:
+        self.last = email.message_id
         if email.to in self.hosts:
             self.to_hosts.append((self.now(), email.to, email.subject))
             return

@@ -253,7 +253,7 @@ class Oracle:
         self._said: dict[tuple[str, str, str], str] = {}
         self._calls: dict[str, list[Call]] = defaultdict(list)
         self._by_hand: dict[str, datetime] = {}
-        self._twins: Counter[tuple[str, str, str]] = Counter()
+        self._twins: Counter[tuple[str, ...]] = Counter()
         self._pins: dict[tuple[str, str], str] = {}
         self._refused: dict[str, datetime] = {}
         self._changes_seen: set[tuple[str, str, str]] = set()
@@ -327,13 +327,14 @@ class Oracle:
         if call.answer in ("pin_taken", "pin_refused"):
             self._refused[lock] = call.at
 
-    def wrote(self, at: datetime, lock: str, verb: str, ref: str, pin: str, *, by_us: bool, made_by_us: bool) -> None:  # noqa: PLR0913 - a line of the lock app's journal
+    def wrote(self, at: datetime, lock: str, verb: str, ref: str, pin: str, *, by_us: bool, made_by_us: bool) -> None:
         """A code was made, changed or removed on a lock, by the engine or by hand."""
         before = self._pins.pop((lock, ref), None)
         if verb != "remove":
             self._pins[(lock, ref)] = pin
         if not by_us:
-            self._by_hand[lock] = at
+            if made_by_us:
+                self._by_hand[lock] = at
             return
         if not made_by_us:
             self._sin("foreign_touched", at, "", lock, "", f"{verb} on a code that was made by hand")
@@ -365,7 +366,9 @@ class Oracle:
             return "the provider chooses the digits"
         if refused is not None and at - refused < 2 * DAY:
             return "the lock refused the digits"
-        changed = sum(1 for seen_email, seen_lock, _ in self._changes_seen if (seen_email, seen_lock) == (email, lock.ref))
+        changed = sum(
+            1 for seen_email, seen_lock, _ in self._changes_seen if (seen_email, seen_lock) == (email, lock.ref)
+        )
         stays = sum(1 for known in self._of_guest[email] if self._was_at(known, lock.ref))
         return "they are those of another stay of the same guest" if changed < stays else None
 

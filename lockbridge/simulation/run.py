@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +29,7 @@ from lockbridge.platforms.signatures import hmac_hex_digest, sign_standard_webho
 from lockbridge.services import Services
 from lockbridge.simulation import webhooks
 from lockbridge.simulation.lockapp import WatchedLockApp, manual
-from lockbridge.simulation.mishaps import WEATHERS, Ears, Mortality, MortalCommit, Post, Weather, mortal_provider
+from lockbridge.simulation.mishaps import WEATHERS, Ears, MortalCommit, Mortality, Post, Weather, mortal_provider
 from lockbridge.simulation.oracle import DAY, HOUR, MINUTE, SETTLED, Oracle, Span, window
 from lockbridge.simulation.report import Report
 from lockbridge.simulation.world import Booking, DrawnLock, Place, Sending, Size, World, draw
@@ -99,6 +100,7 @@ class Simulation:
         self._agenda = Agenda()
         self._visits = Agenda()
         self._services: Services
+        self._post: Post
         self._life = Mortality(scene.dice)
         self._endpoints: dict[tuple[int, str], EndpointRow] = {}
         self._lock_ids: dict[str, LockId] = {}
@@ -120,11 +122,12 @@ class Simulation:
         await self._set_up()
         self._plan()
         day = 0
-        while (at := self._next_instant(await self._ask_due())) < scene.world.end:
-            if at > self._now:
-                scene.clock.set(at)
-            await self._happen(self._agenda)
-            await self._knock()
+        due = await self._ask_due()
+        while (at := self._next_instant(due)) < scene.world.end:
+            scene.clock.set(at)
+            if await self._happen(self._agenda):
+                due = await self._ask_due()
+            due = await self._knock(due)
             await self._happen(self._visits)
             if (self._now - scene.world.start).days > day:
                 day = (self._now - scene.world.start).days
@@ -132,11 +135,14 @@ class Simulation:
         await self._end_process()
         return Report.of(scene.oracle, scene.app, scene.world.size.stays, wall.perf_counter() - began, peak_mb())
 
-    async def _happen(self, agenda: Agenda) -> None:
+    async def _happen(self, agenda: Agenda) -> bool:
+        """Let happen what is due. Whether anything was."""
+        anything = False
         for happening in agenda.due(self._now):
-            answer = happening()
+            anything, answer = True, happening()
             if asyncio.iscoroutine(answer):
                 await answer
+        return anything
 
     async def _ask_due(self) -> NextDue:
         return await self._services.database.ask(next_due)
@@ -154,12 +160,12 @@ class Simulation:
         scene = self._scene
         self._life = Mortality(scene.dice)
         database = Database(scene.url, synchronous="OFF", read_threads=0)
-        post = Post(scene.clock.now, scene.dice, scene.weather, self._host_addresses(), scene.oracle, self._life)
+        self._post = Post(scene.clock.now, scene.dice, scene.weather, self._host_addresses(), scene.oracle, self._life)
         instead = Instead(
             database=database,
             vault=scene.vault,
             clock=scene.clock,
-            channel=post,
+            channel=self._post,
             providers={"simulator": mortal_provider(scene.app, self._life)},
             inline=True,
         )
@@ -176,20 +182,18 @@ class Simulation:
         await self._services.close()
 
     async def _restart(self) -> None:
+        """Another process; one that died may have died before it noted that its last mail was accepted."""
+        if self._life.dead and self._post.last is not None:
+            self._scene.oracle.unsure(self._post.last)
         await self._end_process()
         await self._start_process()
 
-    async def _knock(self) -> None:
-        """Run what is due now until nothing is, or nothing goes on."""
-        before: NextDue | None = None
+    async def _knock(self, due: NextDue) -> NextDue:
+        """Run what is due now until nothing is, or nothing goes on. What is due next."""
         for _ in range(ROUNDS):
-            due = await self._ask_due()
-            names = [name for name in ("inbox", "book", "push", "watch", "outbox") if self._is_due(getattr(due, name))]
-            names += ["healthcheck"] * self._is_due(self._next_check)
-            names += ["housekeeping"] * self._is_due(self._next_housekeeping)
-            if not names or due == before:
-                return
-            before = due
+            names = self._due_jobs(due)
+            if not names:
+                break
             try:
                 await self._run_jobs(names)
             except asyncio.CancelledError:
@@ -197,6 +201,15 @@ class Simulation:
                     raise
             if self._life.dead:
                 await self._restart()
+            before, due = due, await self._ask_due()
+            if due == before:
+                break
+        return due
+
+    def _due_jobs(self, due: NextDue) -> list[str]:
+        names = [name for name in ("inbox", "book", "push", "watch", "outbox") if self._is_due(getattr(due, name))]
+        names += ["healthcheck"] * self._is_due(self._next_check)
+        return names + ["housekeeping"] * self._is_due(self._next_housekeeping)
 
     def _is_due(self, at: datetime | None) -> bool:
         return at is not None and at <= self._now
@@ -232,7 +245,7 @@ class Simulation:
     async def _knock_until_calm(self) -> None:
         """The first hours: every lock is looked at and gets its backups, before the first booking comes."""
         for _ in range(20):
-            await self._knock()
+            await self._knock(await self._ask_due())
             self._scene.clock.advance(MINUTE)
 
     async def _set_up_host(self, number: int) -> None:
@@ -244,7 +257,10 @@ class Simulation:
         for place in world.places.values():
             if place.host == number:
                 await self._set_up_place(host, place)
-        for platform, secret in (("generic", standard_secret(f"secret of host {number:06}".encode() * 2)), ("hospitable", f"s{number}")):  # noqa: E501
+        for platform, secret in (
+            ("generic", standard_secret(f"secret of host {number:06}".encode() * 2)),
+            ("hospitable", f"s{number}"),
+        ):
             address = await connect.add_address(services, host, platform, secret, now)
             token = connect.token_hash(address.token)
             endpoint = await services.database.ask(hosts.find_endpoint, services.vault, token)
@@ -270,7 +286,7 @@ class Simulation:
                 self._agenda.put(max(sending.at, now), self._sending(booking, sending))
         for at, ref in world.strangers:
             if at > now:
-                self._agenda.put(at, lambda ref=ref: self._stranger(ref))
+                self._agenda.put(at, partial(self._stranger, ref))
         self._plan_samples()
         self._plan_outages()
         if self._scene.weather.restarts:
@@ -293,7 +309,7 @@ class Simulation:
             at = self._now + dice.expovariate(1 / between) * HOUR
             while at < self._scene.world.end:
                 lasts = (1 + 11 * dice.random()) * HOUR
-                self._agenda.put(at, lambda ref=ref, until=at + lasts: self._scene.app.out_of_reach(ref, until))
+                self._agenda.put(at, partial(self._scene.app.out_of_reach, ref, at + lasts))
                 at += lasts + dice.expovariate(1 / between) * HOUR
 
     def _plan_deaths(self) -> None:
@@ -301,8 +317,12 @@ class Simulation:
         at = self._now + DAY
         while at < self._scene.world.end:
             self._agenda.put(at, self._restart)
-            self._agenda.put(at + self._scene.dice.random() * DAY, lambda: self._life.arm())
+            self._agenda.put(at + self._scene.dice.random() * DAY, self._arm)
             at += DAY
+
+    def _arm(self) -> None:
+        """The process of that time, whichever it is, will die soon."""
+        self._life.arm()
 
     def _plan_hand_edits(self) -> None:
         dice, weather = self._scene.dice, self._scene.weather
@@ -311,7 +331,7 @@ class Simulation:
                 facts = booking.versions[-1].facts
                 span = window(self._scene.world.places[facts.place], facts)
                 at = span.starts - DAY + dice.random() * (span.ends - span.starts + DAY)
-                self._agenda.put(max(at, self._now), lambda place=facts.place: self._edit(place))
+                self._agenda.put(max(at, self._now), partial(self._edit, facts.place))
 
     # -- what platforms do
 
@@ -359,12 +379,15 @@ class Simulation:
                 self._visit(booking, place, at)
             at = max(span.starts, self._now) + self._scene.weather.patience
             if at < span.ends:
-                self._visits.put(
-                    at, lambda ref=booking.ref, version=known.version: self._scene.oracle.check_told(ref, version, self._now)
-                )
+                self._visits.put(at, partial(self._check_told, booking.ref, known.version))
         for before in known.past[-1:]:
             if before.status == "confirmed" and (facts.status != "confirmed" or before.place != facts.place):
-                self._visit(booking, world.places[before.place], self._now + SETTLED + self._scene.dice.random() * 5 * HOUR)
+                self._visit(
+                    booking, world.places[before.place], self._now + SETTLED + self._scene.dice.random() * 5 * HOUR
+                )
+
+    def _check_told(self, ref: str, version: int) -> None:
+        self._scene.oracle.check_told(ref, version, self._now)
 
     def _moments(self, span: Span) -> Iterator[datetime]:
         """When the guest comes: within the window, often at its very edges, and now and then just outside."""
@@ -473,7 +496,16 @@ def scene(size: Size, faults: str, url: str, settings: Settings) -> Scene:
     manuals = {lock.ref: manual(lock) for lock in world.locks.values()}
     oracle = Oracle(world.places, manuals, app, patience=weather.patience)
     return Scene(
-        world, weather, url, settings, clock, app, oracle, Vault(KeyRing.fresh()), _dice(size, faults), _dice(size, "pins")
+        world,
+        weather,
+        url,
+        settings,
+        clock,
+        app,
+        oracle,
+        Vault(KeyRing.fresh()),
+        _dice(size, faults),
+        _dice(size, "pins"),
     )
 
 
@@ -482,7 +514,12 @@ def _dice(size: Size, what: str) -> random.Random:
 
 
 def simulate(
-    size: Size, faults: str, settings: Settings, *, url: str | None = None, progress: Callable[[int], None] = lambda _: None
+    size: Size,
+    faults: str,
+    settings: Settings,
+    *,
+    url: str | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Run one simulation. Raises ValueError for a database that cannot be used."""
     with _database_url(url) as database:

@@ -29,6 +29,8 @@ RULES = (
 )
 SHARED_RULES = ("standard", "nuki", "queueing", "hourly", "slots", "masked")
 """Street doors: of many stays, so not the locks that give out two codes for one window."""
+FEWEST_SHARED = 3
+"""Locks that must be left for a house with a street door."""
 FIRST_NAMES = ("Ana", "Ben", "Chloé", "Dmitri", "Eve", "Fatima", "Grace", "Hiro", "Ines", "Jürgen", "Kofi", "Lin")
 LAST_NAMES = ("Reyes", "Okafor", "Smith", "Müller", "Tanaka", "O'Neil", "van der Berg", "García", "Lee", "Novák")
 ODD_NAMES = (
@@ -183,13 +185,13 @@ def _houses(dice: random.Random, size: Size, hosts: int) -> tuple[list[DrawnLock
     places: list[Place] = []
     while len(locks) < size.locks:
         host = len(places) % hosts
-        left = size.locks - len(locks)
-        shared = _lock(dice, locks, "Street door", host, dice.choice(SHARED_RULES)) if left > 2 and _odds(dice, 0.3) else None  # noqa: PLR2004, E501
+        has_street_door = size.locks - len(locks) >= FEWEST_SHARED and _odds(dice, 0.3)
+        shared = [_lock(locks, "Street door", host, dice.choice(SHARED_RULES))] if has_street_door else []
         for _ in range(dice.randint(2, 4) if shared else 1):
             own = min(dice.choice((1, 1, 2)), size.locks - len(locks))
             if own:
-                mine = [_lock(dice, locks, "Flat door", host, dice.choice(RULES)) for _ in range(own)]
-                places.append(_place(dice, len(places), host, [*([shared] if shared else []), *_agreeable(mine, shared, locks)]))  # noqa: E501
+                mine = [_lock(locks, "Flat door", host, dice.choice(RULES)) for _ in range(own)]
+                places.append(_place(dice, len(places), host, [*shared, *_agreeable(mine, shared, locks)]))
     return locks, places
 
 
@@ -197,17 +199,16 @@ def _odds(dice: random.Random, probability: float) -> bool:
     return dice.random() < probability
 
 
-def _lock(dice: random.Random, locks: list[DrawnLock], kind: str, host: int, rules: str) -> DrawnLock:
-    del dice
+def _lock(locks: list[DrawnLock], kind: str, host: int, rules: str) -> DrawnLock:
     number = len(locks) + 1
     lock = DrawnLock(f"L{number}", f"{kind} {number}", rules, host)
     locks.append(lock)
     return lock
 
 
-def _agreeable(mine: list[DrawnLock], shared: DrawnLock | None, locks: list[DrawnLock]) -> list[DrawnLock]:
+def _agreeable(mine: list[DrawnLock], shared: list[DrawnLock], locks: list[DrawnLock]) -> list[DrawnLock]:
     """No lock that wants all its codes of one length beside one of another length: nobody could have one PIN there."""
-    kinds = {lock.rules for lock in (*mine, *([shared] if shared else []))}
+    kinds = {lock.rules for lock in (*mine, *shared)}
     if "one-length" not in kinds or len(kinds) == 1:
         return mine
     tame = [replace(lock, rules="standard") if lock.rules == "one-length" else lock for lock in mine]
@@ -318,7 +319,7 @@ class _Bookings:
             facts = replace(facts, check_in=place.check_in, check_out=place.check_out)
         booking = Booking(f"R{number}", f"HMX{number:05}", guest, [Version(self._booked_at(place, facts), facts)], [])
         self._take(facts)
-        self._change(place, booking)
+        self._change(booking)
         booking.sendings = list(_sendings(self.dice, booking))
         self.drawn.append(booking)
         return booking
@@ -340,7 +341,7 @@ class _Bookings:
 
     # -- what becomes of it
 
-    def _change(self, place: Place, booking: Booking) -> None:
+    def _change(self, booking: Booking) -> None:
         first = booking.versions[0]
         if not first.facts.phone and _odds(self.dice, 0.6):
             at = first.at + MINUTE + self.dice.random() * 2 * HOUR * (0.03 if _odds(self.dice, 0.5) else 1)
@@ -354,7 +355,6 @@ class _Bookings:
             changed = self._changed(self._place(last.facts), last)
             if changed and changed.at > last.at + 3 * timedelta(seconds=1) and changed.at < self.end:
                 booking.versions.append(changed)
-        del place
 
     def _place(self, facts: Facts) -> Place:
         return self.places[int(facts.place[1:]) - 1]
@@ -365,7 +365,9 @@ class _Bookings:
         opens, closes = _rough(place, last.facts)
         ahead = last.at + MINUTE, opens
         during = max(opens, last.at + MINUTE), closes - 5 * MINUTE
-        kind = self.dice.choice(("dates", "dates", "extend", "extend", "shorten", "move", "move", "cancel", "cancel", "times"))  # noqa: E501
+        kind = self.dice.choice(
+            ("dates", "dates", "extend", "extend", "shorten", "move", "move", "cancel", "cancel", "times")
+        )
         inside = kind in ("extend", "shorten") or (kind in ("move", "cancel") and _odds(self.dice, 0.3))
         since, until = during if inside else ahead
         if until <= since:
@@ -389,7 +391,7 @@ class _Bookings:
     def _nobody_else(self, place: Place, nights: set[date]) -> bool:
         return not nights & self.taken.setdefault(place.ref, set())
 
-    def _extend(self, place: Place, facts: Facts, _: datetime) -> Facts | None:
+    def _extend(self, place: Place, facts: Facts, _at: datetime) -> Facts | None:
         more = self.dice.randint(1, 3)
         wanted = {facts.departure + n * DAY for n in range(more)}
         longer = replace(facts, departure=facts.departure + more * DAY)
@@ -400,7 +402,7 @@ class _Bookings:
         fits = shorter.departure > shorter.arrival and _rough(place, shorter)[1] > at + 5 * MINUTE
         return shorter if fits else None
 
-    def _move(self, place: Place, facts: Facts, _: datetime) -> Facts | None:
+    def _move(self, place: Place, facts: Facts, _at: datetime) -> Facts | None:
         nights = (facts.departure - facts.arrival).days
         for _ in range(20):
             other = self.dice.choice(self.places)
@@ -409,11 +411,11 @@ class _Bookings:
                 return replace(facts, place=other.ref)
         return None
 
-    def _cancel(self, _place: Place, facts: Facts, _: datetime) -> Facts | None:
+    def _cancel(self, _place: Place, facts: Facts, _at: datetime) -> Facts | None:
         return replace(facts, status="cancelled")
 
-    def _times(self, place: Place, facts: Facts, _: datetime) -> Facts | None:
-        """Early check-in, late check-out; on generic platforms also times that a change of the clocks skips or doubles."""
+    def _times(self, place: Place, facts: Facts, _at: datetime) -> Facts | None:
+        """Early check-in, late check-out; some at times that a change of the clocks skips or doubles."""
         early, late = self.dice.choice(("12:00", "13:15", "18:00")), self.dice.choice(("09:00", "13:00", "14:45"))
         if place.platform == "generic" and _odds(self.dice, 0.3):
             early, late = "02:30", "02:30"

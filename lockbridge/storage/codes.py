@@ -432,20 +432,38 @@ def of_host(connection: Connection, vault: Vault, host: HostId, *, lock: LockId 
     return [_placed(row, vault) for row in connection.execute(wanted)]
 
 
-def erase_pins(connection: Connection, before: datetime, now: datetime, limit: int) -> int:
-    """Erase the digits of codes whose every placement was gone before an instant (R45). How many codes."""
+def erase_pins(connection: Connection, before: datetime, now: datetime, limit: int) -> list[CodeId]:
+    """Erase the digits of codes whose every placement was gone before an instant (R45). Which codes."""
     gone = (
         select(CODE.c.id)
-        .where(CODE.c.erased_at.is_(None), CODE.c.pin_sealed.is_not(None), CODE.c.closes_at < before)
+        .where(CODE.c.erased_at.is_(None), func.coalesce(CODE.c.ended_at, CODE.c.closes_at) < before)
+        .where(or_(CODE.c.closes_at.is_(None), CODE.c.closes_at < before))
         .where(
             ~select(PLACEMENT.c.id).where(PLACEMENT.c.code_id == CODE.c.id, PLACEMENT.c.live_at.is_not(None)).exists()
         )
         .order_by(CODE.c.id)
         .limit(limit)
     )
-    codes = [row.id for row in connection.execute(gone)]
+    codes = [CodeId(row.id) for row in connection.execute(gone)]
     if codes:
         nothing = {"pin_sealed": None, "pin_index": None, "asked_sealed": None, "told_index": None}
         connection.execute(update(PLACEMENT).where(PLACEMENT.c.code_id.in_(codes)).values(**nothing))
         connection.execute(update(CODE).where(CODE.c.id.in_(codes)).values(pin_sealed=None, erased_at=now))
-    return len(codes)
+    return codes
+
+
+def note_gone(connection: Connection, codes: Collection[CodeId], now: datetime) -> None:
+    """Something of these codes was taken off a lock: their time to be forgotten begins anew (R45)."""
+    if codes:
+        connection.execute(update(CODE).where(CODE.c.id.in_(codes)).values(ended_at=now))
+
+
+def erase_names(connection: Connection) -> None:
+    """Erase what codes of guests whose data is erased were called, as soon as they are on no lock (R45)."""
+    erased = select(STAY.c.id).where(STAY.c.erased_at.is_not(None))
+    on_locks = select(PLACEMENT.c.code_id).where(PLACEMENT.c.live_at.is_not(None))
+    theirs = select(CODE.c.id).where(CODE.c.stay_id.in_(erased), CODE.c.name != "", CODE.c.id.not_in(on_locks))
+    codes = [row.id for row in connection.execute(theirs)]
+    if codes:
+        connection.execute(update(CODE).where(CODE.c.id.in_(codes)).values(name=""))
+        connection.execute(update(PLACEMENT).where(PLACEMENT.c.code_id.in_(codes)).values(name=""))

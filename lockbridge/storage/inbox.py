@@ -159,6 +159,12 @@ def replay(
     return connection.execute(again).rowcount
 
 
+def erase_bodies(connection: Connection, before: datetime) -> None:
+    """Erase webhooks as they came that were received before an instant (R45); that they came is kept."""
+    old = update(DELIVERY).where(DELIVERY.c.received_at < before, DELIVERY.c.body_sealed.is_not(None))
+    connection.execute(old.values(body_sealed=None, next_at=None))
+
+
 def next_due_at(connection: Connection) -> datetime | None:
     """When the next webhook is to be read."""
     soonest: datetime | None = connection.execute(select(func.min(DELIVERY.c.next_at))).scalar_one()

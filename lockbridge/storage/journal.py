@@ -112,6 +112,11 @@ def open_alarms(connection: Connection, host: HostId) -> list[AlarmRow]:
     ]
 
 
+def erase_facts(connection: Connection, before: datetime) -> None:
+    """Erase the details of alarms that ended before an instant (R45)."""
+    connection.execute(update(ALARM).where(ALARM.c.ended_at < before).values(facts={}))
+
+
 def take_run(connection: Connection, name: str, scheduled_for: datetime, now: datetime) -> bool:
     """Take a scheduled run. True for exactly one caller, in whichever process (R23)."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite

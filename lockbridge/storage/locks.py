@@ -114,6 +114,10 @@ class Pass:
     watches: Mapping[PlacementId, datetime | None] = field(default_factory=dict)
     """Arrivals to be looked at sooner, since their code was lost."""
     history: tuple[Entry, ...] = ()
+    gone: frozenset[CodeId] = frozenset()
+    """Codes that were taken off this lock in this pass."""
+    at: datetime | None = None
+    """When the pass was made."""
 
 
 def to_lock(row: Row[Any]) -> LockRow:
@@ -391,6 +395,9 @@ def save_passes(connection: Connection, vault: Vault, items: Sequence[Pass]) -> 
         connection.execute(_RELEASE, [_release_values(item) for item in kept])
     codes.set_watches(connection, {key: at for item in kept for key, at in item.watches.items()})
     outbox.wake_for_codes(connection, {code for item in kept for code in item.confirmed})
+    for item in kept:
+        if item.gone and item.at is not None:
+            codes.note_gone(connection, item.gone, item.at)
     journal.write(connection, [entry for item in kept for entry in item.history])
     return [item.lock in held for item in items]
 

@@ -186,6 +186,12 @@ def erase_texts(connection: Connection, stays: Collection[StayId]) -> None:
         connection.execute(update(MESSAGE).where(MESSAGE.c.stay_id.in_(stays)).values(text_sealed=None))
 
 
+def erase_facts(connection: Connection, before: datetime) -> None:
+    """Erase what was said in messages older than an instant (R45); that they were sent is kept."""
+    old = update(MESSAGE).where(MESSAGE.c.created_at < before, MESSAGE.c.state.in_(("sent", "refused", "cancelled")))
+    connection.execute(old.values(facts={}, text_sealed=None))
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """How many messages are in which state."""
     states = select(MESSAGE.c.state, func.count()).group_by(MESSAGE.c.state)

@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from lockbridge.domain.ids import HostId, StayId
-from lockbridge.storage import codes, journal, outbox, stays
+from lockbridge.storage import codes, inbox, journal, outbox, stays
 from lockbridge.storage.journal import Entry
 from lockbridge.workflows.ports import Tools, transact
 
@@ -29,18 +29,30 @@ async def clean_up(tools: Tools, now: datetime) -> Erased:
         pins += page
     while page := await transact(tools, partial(_erase_guests, tools=tools, now=now)):
         guests += page
+    await transact(tools, partial(_erase_words, tools=tools, now=now))
     await transact(tools, lambda c: journal.close_stale_alarms(c, ("bad_signature",), now))
     return Erased(pins, guests)
 
 
 def _erase_pins(connection: Connection, tools: Tools, now: datetime) -> int:
-    return codes.erase_pins(connection, now - tools.policy.pin_retention, now, PAGE)
+    erased = codes.erase_pins(connection, now - tools.policy.pin_retention, now, PAGE)
+    outbox.erase_texts(connection, set(codes.stays_of_codes(connection, erased).values()))
+    return len(erased)
 
 
 def _erase_guests(connection: Connection, tools: Tools, now: datetime) -> int:
     erased = stays.erase_guests(connection, now - tools.policy.guest_retention, now, PAGE)
     outbox.erase_texts(connection, erased)
     return len(erased)
+
+
+def _erase_words(connection: Connection, tools: Tools, now: datetime) -> None:
+    """What names guests elsewhere: webhooks as they came, e-mails to hosts, codes that are on no lock any more."""
+    before = now - tools.policy.guest_retention
+    inbox.erase_bodies(connection, before)
+    outbox.erase_facts(connection, before)
+    journal.erase_facts(connection, before)
+    codes.erase_names(connection)
 
 
 async def erase_guest(tools: Tools, host: HostId, stay: StayId, now: datetime) -> bool:
@@ -52,5 +64,6 @@ def _erase_one(connection: Connection, host: HostId, stay: StayId, now: datetime
     if not stays.erase_guest(connection, host, stay, now):
         return False
     outbox.erase_texts(connection, [stay])
+    codes.erase_names(connection)
     journal.write(connection, [Entry(now, host, "erased", "the guest's data was erased on request", stay)])
     return True

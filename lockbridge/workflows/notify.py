@@ -32,7 +32,7 @@ from lockbridge.storage.hosts import PropertyRow
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.outbox import MessageRow, NewMessage
 from lockbridge.storage.stays import StayRow
-from lockbridge.workflows import alarms
+from lockbridge.workflows import alarms, backup
 from lockbridge.workflows.ports import Tools, transact
 
 BATCH = 50
@@ -182,7 +182,7 @@ async def _handle(tools: Tools, due: Due, now: datetime) -> None:
     """Send, hold or drop one message."""
     text = _host_text(tools, due) if due.message.to_host else _guest_text(tools, due, now)
     if isinstance(text, _NotNow):
-        await transact(tools, lambda c: text.write(c, due.message))
+        await transact(tools, lambda c: text.write(c, tools, due, now))
     elif due.to is None:
         await transact(tools, lambda c: _no_address(c, due, now))
     else:
@@ -202,12 +202,38 @@ class _NotNow:
 
     until: datetime | None
     why: str
+    instead: SendAs = SendAs.HOLD
+    """What the host wants to be said meanwhile (R35)."""
 
-    def write(self, connection: Connection, message: MessageRow) -> None:
+    def write(self, connection: Connection, tools: Tools, due: Due, now: datetime) -> None:
         if self.until is None:
-            outbox.note_dropped(connection, message.id, "cancelled", self.why)
-        else:
-            outbox.note_later(connection, message.id, "held", self.until, None)
+            outbox.note_dropped(connection, due.message.id, "cancelled", self.why)
+            return
+        outbox.note_later(connection, due.message.id, "held", self.until, None)
+        if self.instead is SendAs.FALLBACK:
+            _say_fallback(connection, due, now)
+        elif self.instead is SendAs.BACKUP:
+            _give_backups(connection, tools, due, now)
+
+
+def _say_fallback(connection: Connection, due: Due, now: datetime) -> None:
+    assert due.stay is not None and due.code is not None  # noqa: S101, PT018 - there is a code that is not ready
+    kind = GuestMessage.FALLBACK.value
+    key = message_key(kind, due.code.id)
+    outbox.add(connection, [NewMessage(due.message.host, key, kind, now, due.stay.id)], now)
+
+
+def _give_backups(connection: Connection, tools: Tools, due: Due, now: datetime) -> None:
+    """A backup for each lock that the stay's code is not on yet, where the property has backups."""
+    assert due.stay is not None and due.place is not None and due.doors is not None  # noqa: S101, PT018 - the same
+    defaults = hosts.host_settings(connection, [due.message.host])[due.message.host]
+    if not tools.policy.codes.with_overrides(defaults).with_overrides(due.place.settings).backups:
+        return
+    waiting = [item.placement for item in due.doors.own if not item.placement.confirmed]
+    rows = locks.by_ids(connection, {placement.lock for placement in waiting})
+    for placement in waiting:
+        lock, why = rows[placement.lock], "the code was not on the lock when it was to be told"
+        backup.give(connection, tools, due.stay, lock, placement.window, now, why=why)
 
 
 def _host_text(tools: Tools, due: Due) -> Text:
@@ -242,7 +268,8 @@ def _code_text(tools: Tools, due: Due, kind: GuestMessage, now: datetime) -> Tex
     language = stay.language or due.message.language
     if send_as is SendAs.SEND and doors.codes(only):
         return tools.renderer.render_guest(kind, language, stay_facts(stay, place, doors, only))
-    return _NotNow(_held_until(window.starts, now), "the code is not on the lock yet")
+    instead = send_as if kind is GuestMessage.ACCESS_CODE else SendAs.HOLD
+    return _NotNow(_held_until(window.starts, now), "the code is not on the lock yet", instead)
 
 
 def _held_until(opens: datetime, now: datetime) -> datetime:

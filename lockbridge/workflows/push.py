@@ -21,7 +21,7 @@ from lockbridge.domain.observe import Observation, from_memory, observe
 from lockbridge.domain.placement import Placement, Verb
 from lockbridge.domain.plan import Action, Plan, plan_lock
 from lockbridge.domain.retry import wait_for
-from lockbridge.domain.seen import Kind, Receipt, Trouble, Written
+from lockbridge.domain.seen import Kind, Receipt, Remedy, Trouble, Written
 from lockbridge.domain.settle import (
     Choose,
     Note,
@@ -275,7 +275,8 @@ class _PassOver:
 
     def _take(self, action: Action, answer: Written | Receipt | Trouble) -> None:
         placement = self.placements[action.placement]
-        self._note(placement, Note(_ASKED[action.verb], action.why))
+        if not _same_again(placement, answer):
+            self._note(placement, Note(_ASKED[action.verb], action.why))
         if isinstance(answer, Written) and answer.pin is not None:
             self.chosen_pins.add(placement.id)
         if isinstance(answer, Trouble):
@@ -283,7 +284,8 @@ class _PassOver:
             self.tally.failed += 1
         else:
             self._count(action)
-        self._settle(after_call(placement, action, answer, self._work.lock.capabilities, self.now))
+        settled = after_call(placement, action, answer, self._work.lock.capabilities, self.now)
+        self._settle(replace(settled, notes=()) if _same_again(placement, answer) else settled)
 
     def _count(self, action: Action) -> None:
         self.tally.pushed += action.verb is Verb.SET
@@ -347,6 +349,8 @@ class _PassOver:
             confirmed=frozenset(confirmed),
             watches=self._watches(before),
             history=tuple(self.history),
+            gone=frozenset(placement.code for placement in changed if not placement.live),
+            at=self.now,
         )
 
     def _lock_hold(self) -> tuple[int, datetime | None]:
@@ -413,6 +417,13 @@ class _PassOver:
             held=self.observation.count if self.observation else self._work.lock.seen_count,
             by_hand=tuple(self.by_hand),
         )
+
+
+def _same_again(placement: Placement, answer: Written | Receipt | Trouble) -> bool:
+    """Whether a lock still gives the answer it gave before: an outage is told once, not every quarter of an hour."""
+    if not isinstance(answer, Trouble) or answer.remedy is not Remedy.WAIT:
+        return False
+    return placement.waits > 0 and placement.reason == answer.kind.value
 
 
 _ASKED = {

@@ -372,16 +372,24 @@ class Desk:
     def work(self, now, until=None, at_once=6):
         """Passes whenever one is due, up to ``until``; where nothing is due any more, time stands still there."""
         until = until or now
-        standing = 0
+        standing = idle = 0
         while True:
             plan = self.rounds(now)
             due = self.due(now)
             standing = 0 if due is None or due > now else standing + 1
-            if standing and (standing > at_once or not plan.actions):
+            idle = idle + 1 if standing and not plan.actions else 0
+            if standing > at_once or idle > 1:
                 raise RanInCircles([one for one in self.placements.values() if next_due(one, now) == due])
             if due is None or due > until:
                 return now
             now = max(now, due)
+
+    def rest(self, now, hours=30):
+        """Work for some hours, and on until nothing is about to be confirmed or to go."""
+        now = self.work(now, now + hours * HOUR)
+        while (due := self.due(now)) is not None and due <= now + HOUR / 2:
+            now = self.work(due)
+        return now
 
     def rounds(self, now):
         """A removal may have made room: then another look and plan, as in one pass of the workflow."""

@@ -397,7 +397,7 @@ def last_end(desk):
 
 @given(desks())
 def test_law_5_a_plan_comes_to_rest_with_what_is_wanted_and_the_strangers(desk):
-    now = desk.work(NOW, NOW + HOUR)
+    now = desk.rest(NOW, hours=1)
     if full(desk):
         assert len(desk.lock.codes) >= desk.capabilities.max_codes
         waiting = [one for one in desk.placements.values() if one.state is PlacementState.NO_ROOM]
@@ -409,7 +409,7 @@ def test_law_5_a_plan_comes_to_rest_with_what_is_wanted_and_the_strangers(desk):
         )
     else:
         desk.assert_at_rest(now)
-    assert len(desk.lock.calls) <= 3 * len(desk.placements)
+    assert len(desk.lock.calls) <= 3 * len(desk.placements) or desk.capabilities.readback is Readback.NONE
 
 
 @given(desks(READABLE, rooms=[90]), scripts, waits)
@@ -417,8 +417,7 @@ def test_law_5_whatever_answers_are_lost_the_code_ends_on_the_lock_exactly_once(
     desk.lock.script = script
     now = desk.work(NOW, NOW + wait)
     desk.lock.script = []
-    now = desk.work(now, now + 30 * HOUR)
-    desk.assert_at_rest(now)
+    desk.assert_at_rest(desk.rest(now))
 
 
 @given(desks(READABLE), scripts)
@@ -477,7 +476,7 @@ def test_r19_and_r30_whatever_changes_on_the_way_the_lock_ends_as_wanted_and_not
         desk.work(now, now + wait)
         now += wait + timedelta(seconds=1)
     desk.lock.script = []
-    now = desk.work(now, now + 30 * HOUR)
+    now = desk.rest(now)
     if not full(desk):
         desk.assert_at_rest(now)
     now = desk.work(now, last_end(desk))
@@ -575,6 +574,6 @@ def test_r46_a_look_at_a_lock_at_rest_changes_nothing(desk, minutes):
     desk.one_pass(now)
     before = dict(desk.placements)
     again = now + timedelta(minutes=minutes)
-    if desk.due(now) and desk.due(now) > again:
+    if not full(desk) and (desk.due(now) or again + DAY) > again:
         assert not desk.one_pass(again).actions
         assert desk.placements == before

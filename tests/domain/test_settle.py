@@ -297,10 +297,11 @@ def test_r26_a_lock_app_that_says_full_makes_the_placement_wait():
 
 
 def test_r26_who_waits_for_room_is_noted_once_and_tried_when_a_slot_was_cleared():
-    first = out_of_room(placement(1))
+    first = out_of_room(placement(1, starts=60))
     assert kinds(first) == [NoteKind.NO_ROOM]
     assert out_of_room(first.placement).notes == ()
     assert next_due(first.placement, NOW) == next_healthcheck(NOW)
+    assert next_due(out_of_room(placement(1)).placement, NOW) == NOW + timedelta(minutes=15)
     assert next_due(room_made(first.placement), NOW) <= NOW
     assert room_made(placement(2)) == placement(2)
 

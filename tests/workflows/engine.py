@@ -49,7 +49,7 @@ MINUTE = timedelta(minutes=1)
 
 def somebody(name: str, phone: str | None = None) -> dict[str, Any]:
     """Another guest than Ida, as the generic platform tells it."""
-    first, known_as = name.split()[0], name.lower().replace(" ", ".")
+    first, known_as = name.split(maxsplit=1)[0], name.lower().replace(" ", ".")
     return {"name": name, "first_name": first, "phone": phone, "email": f"{known_as}@example.com", "id": known_as}
 
 
@@ -353,7 +353,9 @@ class Engine:
         if guest is not None:
             phone = f"+1555014{crc32(guest.encode()) % 10_000:04}" if booking.phone == Booking.phone else booking.phone
             booking = replace(booking, extra={"guest": somebody(guest, phone)} | booking.extra)
-        changed_at = f"{self.now:%Y-%m-%dT%H:%M:%SZ}" if booking.changed_at == Booking.changed_at else booking.changed_at
+        changed_at = (
+            f"{self.now:%Y-%m-%dT%H:%M:%SZ}" if booking.changed_at == Booking.changed_at else booking.changed_at
+        )
         event = f"evt-{next(self.world.events)}" if booking.event_id == Booking.event_id else booking.event_id
         body = vendor.body(replace(booking, event_id=event, changed_at=changed_at))
         await self.deliver(body, vendor=vendor, event=event)
@@ -385,6 +387,11 @@ class Engine:
         with self.world.database.read() as connection:
             return question(connection, *args, **kwargs)
 
+    async def look_at(self, lock: str = "front") -> None:
+        """The lock is looked at: what others did to it becomes known."""
+        await self.write(lambda c: locks.poke_locks(c, [self.locks[lock]], self.now))
+        await self.work()
+
     async def write(self, work: Callable[..., Any]) -> Any:
         return await transact(self.services, work)
 
@@ -412,6 +419,10 @@ class Engine:
 
     def code(self, ref: str = Booking.id) -> CodeId:
         return self.stay(ref).code
+
+    def placed(self, ref: str = Booking.id) -> list[codes.Placed]:
+        """A stay's live placements as they are stored."""
+        return self.ask(codes.placements_of, self.services.vault, [self.code(ref)])[self.code(ref)]
 
     def opens(self, lock: str, pin: str | None = None, at: datetime | None = None, ref: str = Booking.id) -> bool:
         return self.app.opens(lock, pin or self.pin(ref, lock), at or self.now)
@@ -443,4 +454,3 @@ class Engine:
 
     def alarms(self) -> set[str]:
         return {alarm.kind for alarm in self.ask(journal.open_alarms, self.host)}
-

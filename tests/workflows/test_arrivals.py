@@ -9,7 +9,7 @@ from lockbridge.storage import codes, journal, locks
 from lockbridge.workflows import backup, healthcheck, housekeeping
 from lockbridge.workflows.ports import transact
 from providers.simulator import Fault, Verb
-from tests.workflows.engine import CLOSES, DAY, HOUR, MINUTE, OPENS, Engine, World, close
+from tests.workflows.engine import CLOSES, DAY, HOUR, MINUTE, OPENS
 
 EIGHT = datetime(2026, 6, 14, 12, 0, tzinfo=UTC)
 """8:00 in New York on the day of arrival."""
@@ -99,26 +99,15 @@ async def test_r23_a_check_left_by_a_process_that_died_is_taken_over_an_hour_lat
     assert len(engine.told_guest("backup_code")) == 1
 
 
-async def test_r23_of_two_processes_exactly_one_runs_the_check(postgres_url, open_database):
-    engine = await Engine.start(open_database(postgres_url), at=OPENS - DAY)
+async def test_r23_of_several_processes_exactly_one_runs_the_check(postgres_url, crowd):
+    engine, processes = await crowd(postgres_url, 3, at=OPENS - DAY)
     engine.app.script("front", *BROKEN, on=[Verb.SET])
     await engine.book()
     engine.clock.set(EIGHT)
-    engines = [engine.services, *_more(engine, postgres_url, open_database, 3)]
-    reports = await asyncio.gather(*(healthcheck.daily_if_due(services, engine.now) for services in engines))
+    reports = await asyncio.gather(*(healthcheck.daily_if_due(services, engine.now) for services in processes))
     assert len([report for report in reports if report is not None]) == 1
     await engine.work()
     assert len(engine.told_guest("backup_code")) == 1
-    for services in engines:
-        await close(services)
-
-
-def _more(engine, url, open_database, number):
-    """More processes of the engine, each with connections of its own."""
-    world = engine.world
-    for _ in range(number):
-        other = World(open_database(url), world.vault, world.clock, world.app, world.mail)
-        yield other.process(engine.tap, inline=False)
 
 
 async def test_r24_when_the_window_opens_a_code_that_is_not_on_its_lock_is_made_good(start):
@@ -185,14 +174,6 @@ async def test_r25_a_given_backup_works_to_the_end_of_the_stay_is_deleted_then_a
     engine = await with_a_broken_lock(start)
     await engine.until(EIGHT - MINUTE)
     engine.app.locks["front"].script.clear()
-
-    async def only_backups(verb, _lock):
-        if verb == "set" and engine.pin() not in engine.backup_pins() and engine.held() == [] and _guest_is_due():
-            engine.app.script("front", Fault.REJECTED, on=[Verb.SET])
-
-    def _guest_is_due():
-        return False
-
     engine.app.script("front", *[Fault.REJECTED] * 2, on=[Verb.SET])
     before = engine.backup_pins()
     await engine.until(EIGHT)
@@ -221,13 +202,12 @@ async def test_r25_two_stays_that_need_one_get_two(start):
     assert {pin for pin in pins if pin in one.text}.isdisjoint(pin for pin in pins if pin in two.text)
 
 
-async def test_r25_of_processes_that_give_at_once_each_stay_gets_one_of_its_own(postgres_url, open_database):
-    engine = await Engine.start(open_database(postgres_url), {"gate": "standard"}, at=OPENS - DAY)
-    places = [await engine.add_property(f"House {n}", f"prop-{n}") for n in (1, 2)]
-    for number, place in enumerate(places, start=1):
+async def test_r25_of_processes_that_give_at_once_each_stay_gets_one_of_its_own(postgres_url, crowd):
+    engine, processes = await crowd(postgres_url, 4, {"gate": "standard"}, at=OPENS - DAY)
+    for number in (1, 2):
+        place = await engine.add_property(f"House {number}", f"prop-{number}")
         await engine.match("gate", place)
         await engine.book(id=f"R{number}", code=f"HM{number}", home=f"prop-{number}", guest=f"Guest {number}")
-    processes = [engine.services, *_more(engine, postgres_url, open_database, 3)]
     lock = engine.lock_row("gate")
 
     async def give(services, ref):
@@ -241,23 +221,19 @@ async def test_r25_of_processes_that_give_at_once_each_stay_gets_one_of_its_own(
     theirs = engine.ask(codes.backups_given_to, engine.services.vault, [engine.stay("R1").id, engine.stay("R2").id])
     assert [len(mine) for mine in theirs.values()] == [1, 1]
     assert len({mine[0].placement.pin for mine in theirs.values()}) == 2
-    spare = [one for one in engine.backups("gate") if one.given_to is None]
-    assert len(spare) == 2
-    for services in processes:
-        await close(services)
+    assert len([one for one in engine.backups("gate") if one.given_to is None]) == 2
 
 
 def _window(connection, engine, ref):
-    return codes.placements_of(connection, engine.services.vault, [engine.code(ref)])[engine.code(ref)][0].placement.window
+    return codes.placements_of(connection, engine.services.vault, [engine.code(ref)])[engine.code(ref)][
+        0
+    ].placement.window
 
 
-async def test_r25_processes_that_fill_pools_at_once_make_two_backups_on_each_lock(postgres_url, open_database):
-    engine = await Engine.start(open_database(postgres_url), {"gate": "standard"}, backups_per_lock=0)
-    processes = list(_more(engine, postgres_url, open_database, 4))
+async def test_r25_processes_that_fill_pools_at_once_make_two_backups_on_each_lock(postgres_url, crowd):
+    engine, processes = await crowd(postgres_url, 4, {"gate": "standard"}, backups_per_lock=0)
     await asyncio.gather(*(housekeeping.fill_pools(services, engine.now) for services in processes))
     assert len(engine.backups("gate")) == 2
-    for services in (engine.services, *processes):
-        await close(services)
 
 
 async def test_r25_when_the_pool_is_empty_the_host_is_told_at_once_and_once(start):
@@ -318,7 +294,7 @@ async def test_r43_twenty_four_hours_before_an_arrival_an_unset_code_is_attempte
     engine.app.script("front", *[Fault.REJECTED] * 3, on=[Verb.SET])
     await engine.book()
     await engine.passes(10 * MINUTE)
-    tried = [at for at in _attempts(engine)]
+    tried = _attempts(engine)
     await engine.until(OPENS - DAY + MINUTE)
     assert OPENS - DAY in set(_attempts(engine)) - set(tried)
     assert engine.statuses() == {"front": "scheduled"}

@@ -6,10 +6,10 @@ from contextlib import suppress
 import pytest
 
 from lockbridge import worker
+from lockbridge.storage import hosts
 from lockbridge.workflows import connect
 from tests.platforms.make_believe import Booking
 from tests.workflows.engine import CLOSES, HOUR, MINUTE, NOW, OPENS, Doom, Engine, Killed, close
-
 
 LEASES = 5 * MINUTE
 """Until then whatever a dead process held is free again."""
@@ -54,8 +54,6 @@ async def _another_lock(engine: Engine, number: int, rules: str) -> str:
 
 
 def _account(connection, engine):
-    from lockbridge.storage import hosts
-
     return hosts.lock_apps(connection, engine.services.vault, [engine.account])[engine.account]
 
 
@@ -82,9 +80,7 @@ async def test_r38_a_process_that_dies_anywhere_leaves_each_code_on_its_lock_onc
 @pytest.mark.parametrize("rules", ["standard", "slots"])
 async def test_r31_a_process_that_dies_while_it_removes_leaves_nothing_on_the_lock(start, rules):
     engine = await start(at=OPENS - 5 * MINUTE)
-    names, number = [], 0
-    for number in range(1, 16):
-        names.append(await _another_lock(engine, number, rules))
+    names = [await _another_lock(engine, number, rules) for number in range(1, 16)]
     await engine.until(OPENS + MINUTE)
     for number, name in enumerate(names, start=1):
         assert engine.opens(name, ref=name)
@@ -189,7 +185,9 @@ async def test_a_call_is_not_begun_when_the_lease_may_end_before_its_answer(star
     seconds = [0.0]
     monkeypatch.setattr("lockbridge.workflows.push.monotonic", lambda: seconds[0])
     for number in (1, 2, 3):
-        await engine.say(Booking(id=f"R{number}", code=f"HM{number}", arrival="2026-06-11", phone=f"+1555010000{number}"))
+        await engine.say(
+            Booking(id=f"R{number}", code=f"HM{number}", arrival="2026-06-11", phone=f"+1555010000{number}")
+        )
 
     async def slow(verb, _lock):
         if verb == "set":
@@ -202,5 +200,3 @@ async def test_a_call_is_not_begun_when_the_lease_may_end_before_its_answer(star
     await engine.passes(MINUTE)
     assert [verb for verb, _ in engine.tap.calls].count("set") == 3
     assert len(engine.held()) == 3
-
-

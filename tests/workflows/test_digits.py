@@ -2,7 +2,8 @@
 
 import pytest
 
-from lockbridge.storage import locks
+from lockbridge.contract import PinTaken
+from lockbridge.storage import codes
 from providers.simulator import Fault, Verb
 from tests.workflows.engine import CLOSES, DAY, HOUR, MINUTE, OPENS
 
@@ -15,12 +16,6 @@ def why_digits(engine, ref="res-4711"):
 
 def why_name(engine, ref="res-4711"):
     return [entry.why for entry in engine.view(ref).history if entry.kind == "name"][-1]
-
-
-async def look(engine, lock="front"):
-    """The lock is looked at: what others made on it becomes known."""
-    await engine.write(lambda c: locks.poke_locks(c, [engine.locks[lock]], engine.now))
-    await engine.work()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +45,7 @@ async def test_r5_r6_r7_r8_the_digits_come_from_where_the_property_says_and_expl
 async def test_r8_r10_digits_that_somebody_else_has_on_the_lock_are_not_given_again(start):
     engine = await start({"front": "standard", "side": "standard"}, at=OPENS - DAY)
     engine.app.add_by_hand("side", "Cleaner", "1234")
-    await look(engine, "side")
+    await engine.look_at("side")
     await engine.book(phone=PHONE)
     assert engine.pin() != "1234"
     assert "in use on a lock" in why_digits(engine)
@@ -69,8 +64,12 @@ async def test_r10_two_stays_with_one_phone_have_different_digits_on_a_shared_lo
 async def test_r10_the_same_digits_do_on_a_lock_that_keeps_disjoint_windows_apart(start):
     engine = await start({"front": "queueing"})
     await engine.book(phone=PHONE)
-    await engine.book(phone=PHONE, id="R2", code="HM2", arrival="2026-06-20", departure="2026-06-22", email="o@example.com")
-    await engine.book(phone=PHONE, id="R3", code="HM3", arrival="2026-06-17", departure="2026-06-19", email="p@example.com")
+    await engine.book(
+        phone=PHONE, id="R2", code="HM2", arrival="2026-06-20", departure="2026-06-22", email="o@example.com"
+    )
+    await engine.book(
+        phone=PHONE, id="R3", code="HM3", arrival="2026-06-17", departure="2026-06-19", email="p@example.com"
+    )
     assert engine.pin("R2") == engine.pin() == "1234"
     assert engine.pin("R3") == "1234"
 
@@ -140,19 +139,16 @@ async def test_r11_a_duplicate_found_after_telling_changes_the_refusing_lock_onl
 
 def _tell(connection, engine):
     """The guest was told already, as a host's own early message would."""
-    from lockbridge.storage import codes
-
     placed = codes.placements_of(connection, engine.services.vault, [engine.code()])[engine.code()]
     codes.note_told(connection, {item.placement.id: item.pin_index for item in placed}, engine.now)
 
 
 async def test_r11_a_lock_that_refuses_every_pin_is_not_asked_for_ever(start):
     engine = await start(at=OPENS - DAY, settings={"backups": False})
+
     async def always_taken(verb, _lock):
         if verb == "set":
-            from lockbridge.contract import PinTaken
-
-            raise PinTaken("another code on the lock has these digits")
+            raise PinTaken
 
     engine.tap.before = always_taken
     await engine.book(phone=PHONE)
@@ -185,7 +181,7 @@ async def test_r14_r15_the_code_bears_the_guests_name_where_it_can_and_explain_s
 async def test_r14_a_name_that_is_on_the_lock_by_hand_becomes_the_reservation_code(start):
     engine = await start(at=OPENS - DAY)
     engine.app.add_by_hand("front", "Ida Example", "7391")
-    await look(engine)
+    await engine.look_at()
     await engine.book()
     assert [code.name for code in engine.held()] == ["HMTEST4711"]
     assert "made by hand" in why_name(engine)
@@ -194,7 +190,7 @@ async def test_r14_a_name_that_is_on_the_lock_by_hand_becomes_the_reservation_co
 async def test_r14_a_guest_with_several_stays_goes_by_the_reservation_code_and_a_taken_one_is_numbered(start):
     engine = await start({"front": "unique-names"}, at=OPENS - DAY)
     engine.app.add_by_hand("front", "HM2", "7391")
-    await look(engine)
+    await engine.look_at()
     await engine.book(phone="+15550101111")
     await engine.book(id="R2", code="HM2", arrival="2026-06-17", departure="2026-06-18", phone="+15550101112")
     await engine.until(OPENS + DAY)

@@ -227,8 +227,7 @@ async def test_r19_r36_a_moved_stay_whose_pin_is_taken_there_gets_another_and_th
     pin = engine.pin()
     assert len(engine.told_guest("access_code")) == 1
     engine.app.add_by_hand("boat", "Cleaner", pin)
-    await engine.write(lambda c: _look_now(c, engine, "boat"))
-    await engine.work()
+    await engine.look_at("boat")
     await engine.book(home="prop-8")
     assert engine.pin(lock="boat") != pin
     assert engine.opens("boat", engine.pin(lock="boat"), at=OPENS)
@@ -237,12 +236,6 @@ async def test_r19_r36_a_moved_stay_whose_pin_is_taken_there_gets_another_and_th
     assert "boat" in correction.text
     await engine.until(CLOSES)
     assert len(engine.told_guest("correction")) == 1
-
-
-def _look_now(connection, engine, lock):
-    from lockbridge.storage import locks
-
-    locks.poke_locks(connection, [engine.locks[lock]], engine.now)
 
 
 async def test_r19_more_and_fewer_locks_follow_with_the_same_pin(start):
@@ -390,9 +383,7 @@ async def test_r41_the_host_may_let_a_guest_in_earlier_and_stay_longer(start):
     engine = await start(at=OPENS - DAY)
     await engine.book()
     stay = engine.stay()
-    changed = await engine.write(
-        lambda c: stays.set_host_times(c, engine.host, stay.id, "12:00", "14:30", engine.now)
-    )
+    changed = await engine.write(lambda c: stays.set_host_times(c, engine.host, stay.id, "12:00", "14:30", engine.now))
     await engine.work()
     assert changed
     assert engine.opens("front", at=OPENS - 4 * HOUR)

@@ -1,13 +1,14 @@
 """What goes wrong between the engine and a lock, and what is done about each kind of it."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from lockbridge.contract import LockNotFound
 from lockbridge.storage import hosts
 from lockbridge.workflows import connect, housekeeping
-from providers.simulator import Fault, Verb
+from providers.simulator import Fault, Faults, Verb
 from tests.platforms.make_believe import Booking
 from tests.workflows.engine import CLOSES, DAY, HOUR, MINUTE, OPENS
 
@@ -20,7 +21,7 @@ def moments(engine, verb="asked_to_set"):
 
 def gaps(engine, verb="asked_to_set"):
     at = moments(engine, verb)
-    return [later - earlier for earlier, later in zip(at, at[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(at)]
 
 
 async def account(engine):
@@ -86,7 +87,7 @@ async def test_r22_an_algorithmic_lock_whose_answer_was_lost_is_asked_again_for_
 @pytest.mark.parametrize("verb", [Verb.SET, Verb.LIST_CODES])
 async def test_r22_a_busy_lock_app_is_left_alone_as_long_as_it_asks_and_no_attempt_is_used_up(start, verb):
     engine = await start({"front": "standard", "back": "standard"}, at=OPENS - HOUR)
-    engine.app.set_faults(_throttled(10 * MINUTE))
+    engine.app.set_faults(Faults(retry_after=10 * MINUTE))
     engine.app.script(None, Fault.RATE_LIMITED, on=[verb])
     engine.tap.calls.clear()
     await engine.book()
@@ -97,12 +98,6 @@ async def test_r22_a_busy_lock_app_is_left_alone_as_long_as_it_asks_and_no_attem
     await engine.passes(10 * SECOND)
     assert engine.statuses() == {"front": "scheduled", "back": "scheduled"}
     assert engine.mails("host@example.com") == []
-
-
-def _throttled(pause):
-    from providers.simulator import Faults
-
-    return Faults(retry_after=pause)
 
 
 async def test_r22_an_outage_uses_up_no_attempt_and_is_over_when_it_is_over(start):
@@ -175,7 +170,7 @@ async def test_r22_r27_a_lock_that_left_the_account_is_told_once_and_looked_afte
 
     async def gone(_verb, lock):
         if lock:
-            raise LockNotFound("the account has no such lock")
+            raise LockNotFound
 
     engine.tap.before = gone
     await engine.book()
@@ -268,7 +263,9 @@ async def test_r31_a_slot_is_free_only_when_the_lock_was_seen_without_the_code(s
     engine.app.fill("front", leave=1)
     await engine.book()
     await engine.until(CLOSES - MINUTE)
-    await engine.book(id="R2", code="HM2", arrival="2026-06-16", departure="2026-06-17", check_in="11:00", guest="Max Other")
+    await engine.book(
+        id="R2", code="HM2", arrival="2026-06-16", departure="2026-06-17", check_in="11:00", guest="Max Other"
+    )
     assert engine.statuses("R2") == {"front": "failed"}
     await engine.until(CLOSES + MINUTE)
     assert engine.statuses("R2") == {"front": "set"}
@@ -282,7 +279,7 @@ async def test_r33_a_code_edited_by_hand_is_put_back_and_the_host_is_told_once(s
     await engine.until(OPENS)
     (code,) = engine.held()
     engine.app.edit_by_hand("front", code.ref, pin=engine.app.free_pin("front"))
-    await look(engine)
+    await engine.look_at()
     await engine.passes(10 * MINUTE)
     assert [code.pin for code in engine.held()] == [engine.pin()]
     assert len(engine.told_host("code_changed_by_hand")) == 1
@@ -296,17 +293,10 @@ async def test_r33_a_code_deleted_by_hand_is_put_back_and_the_host_is_told_once(
     (code,) = engine.held()
     engine.app.delete_by_hand("front", code.ref)
     assert not engine.opens("front")
-    await look(engine)
+    await engine.look_at()
     await engine.passes(10 * MINUTE)
     assert engine.opens("front")
     assert len(engine.told_host("code_changed_by_hand")) == 1
-
-
-async def look(engine):
-    from lockbridge.storage import locks
-
-    await engine.write(lambda c: locks.poke_locks(c, [engine.locks["front"]], engine.now))
-    await engine.work()
 
 
 async def test_r33_a_look_that_failed_never_counts_as_deleted(start):
@@ -316,7 +306,7 @@ async def test_r33_a_look_that_failed_never_counts_as_deleted(start):
     sets = engine.app.calls[Verb.SET]
     engine.app.script("front", *[Fault.ERROR_BEFORE, Fault.LOST_ANSWER] * 2, on=[Verb.LIST_CODES])
     for _ in range(4):
-        await look(engine)
+        await engine.look_at()
         await engine.passes(HOUR)
     assert engine.statuses() == {"front": "set"}
     assert engine.app.calls[Verb.SET] == sets
@@ -340,7 +330,7 @@ async def test_r46_every_lock_is_looked_at_once_a_night_and_only_differences_are
 
 async def test_r22_an_account_whose_driver_is_gone_is_told_to_the_host(start):
     engine = await start(at=OPENS - HOUR)
-    engine.services.accounts.providers.clear() if hasattr(engine.services.accounts.providers, "clear") else None
+    engine.services.accounts.providers.clear()
     engine.services.accounts._connected.clear()
     await engine.book()
     assert len(engine.told_host("account_disconnected")) == 1

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +13,7 @@ from lockbridge.platforms.signatures import Unauthenticated
 from lockbridge.storage import inbox
 from lockbridge.workflows import receive
 from tests.platforms.make_believe import Booking, Generic, Hospitable
-from tests.workflows.engine import DAY, HOUR, MINUTE, NOW, OPENS, Engine, World, close, somebody
+from tests.workflows.engine import DAY, HOUR, MINUTE, NOW, OPENS, Engine, somebody
 
 STATEMENTS = (
     {"changed_at": "2026-06-10T08:00:00Z"},
@@ -29,13 +28,9 @@ STATEMENTS = (
 def state(engine, ref):
     """What is known of a reservation, as far as it matters."""
     stay = engine.stay(ref)
-    contact = (stay.contact.phone, stay.contact.email)
+    contact = (bool(stay.contact.phone), bool(stay.contact.email))
     times = (stay.arrival, stay.departure, stay.check_in, stay.check_out)
-    return stay.status, times, contact, stay.guest_name, stay.property
-
-
-def door(engine, ref):
-    return [(code.pin, code.window) for code in engine.held() if code.name == engine.view(ref).code.name]
+    return stay.status, times, contact, stay.property
 
 
 @pytest.mark.parametrize("vendor", [Generic(), Hospitable()], ids=["generic", "hospitable"])
@@ -51,16 +46,14 @@ def test_r20_statements_in_any_order_and_repeated_end_in_the_same_state(vendor, 
         for position, index in enumerate(order):
             facts = {"id": ref, "code": ref, "last_name": f"Number {number}", "event_id": f"{ref}-{position}"}
             if vendor.platform.key == "generic":
-                phone = STATEMENTS[index].get("phone", f"+1555012{number:04}")
-                guest = somebody(f"Guest {number}", phone) | {"email": STATEMENTS[index].get("email", f"{ref}@x.example")}
-                facts["extra"] = {"guest": guest}
+                said = STATEMENTS[index]
+                guest = somebody(f"Guest {number}", said.get("phone", f"+1555012{number:04}"))
+                facts["extra"] = {"guest": guest | {"email": said.get("email", f"{ref}@x.example")}}
             await engine.say(Booking(**{**facts, **STATEMENTS[index]}), vendor=vendor)
             if works_between:
                 await engine.tick()
         await engine.work()
-        known = state(engine, ref)
-        window = engine.view(ref).code and [line.shown.status for line in engine.view(ref).access]
-        return (known[0], known[1], bool(known[2][0]), bool(known[2][1]), known[4]), window
+        return state(engine, ref), engine.statuses(ref)
 
     expected = loop.run_until_complete(tell(range(len(STATEMENTS)), works_between=False))
 
@@ -73,9 +66,11 @@ def test_r20_statements_in_any_order_and_repeated_end_in_the_same_state(vendor, 
     def holds(order, again, works_between):
         assert loop.run_until_complete(tell([*order, *again], works_between=works_between)) == expected
 
-    holds()
-    loop.run_until_complete(engine.close())
-    loop.close()
+    try:
+        holds()
+    finally:
+        loop.run_until_complete(engine.close())
+        loop.close()
 
 
 async def test_r20_the_same_delivery_twice_is_stored_once(start):
@@ -95,27 +90,19 @@ async def test_r20_an_old_statement_that_comes_late_undoes_nothing(start):
     assert engine.held() == []
 
 
-async def test_r20_deliveries_read_by_several_processes_at_once_end_in_one_stay_with_one_code(
-    postgres_url, open_database
-):
-    engine = await Engine.start(open_database(postgres_url), at=OPENS - DAY, settings={"pin_mode": "random"})
-    with processes(engine, postgres_url, open_database, 3) as others:
-        for number in range(6):
-            ref = f"R{number}"
-            for facts in STATEMENTS:
-                guest = somebody(f"Guest {number}", f"+1555012{number:04}")
-                await engine.say(Booking(**{"id": ref, "code": ref, "extra": {"guest": guest}, **facts}))
-        for _ in range(8):
-            await asyncio.gather(*(_reads_and_books(services, engine.now) for services in others))
-        for services in others:
-            await worker.run_once(services, engine.now)
-        await engine.passes(MINUTE)
-        for number in range(6):
-            stay = engine.stay(f"R{number}")
-            assert (stay.status, str(stay.arrival), str(stay.departure)) == ("confirmed", "2026-06-13", "2026-06-17")
-        assert len(engine.held()) == 6
-        for services in (engine.services, *others):
-            await close(services)
+async def test_r20_deliveries_read_by_several_processes_at_once_end_in_one_stay_with_one_code(postgres_url, crowd):
+    engine, others = await crowd(postgres_url, 3, at=OPENS - DAY, settings={"pin_mode": "random"})
+    for number in range(6):
+        guest = somebody(f"Guest {number}", f"+1555012{number:04}")
+        for facts in STATEMENTS:
+            await engine.say(Booking(**{"id": f"R{number}", "code": f"R{number}", "extra": {"guest": guest}, **facts}))
+    for _ in range(8):
+        await asyncio.gather(*(_reads_and_books(services, engine.now) for services in others))
+    await engine.passes(MINUTE)
+    for number in range(6):
+        stay = engine.stay(f"R{number}")
+        assert (stay.status, str(stay.arrival), str(stay.departure)) == ("confirmed", "2026-06-13", "2026-06-17")
+    assert len(engine.held()) == 6
 
 
 async def _reads_and_books(services, now):
@@ -123,35 +110,20 @@ async def _reads_and_books(services, now):
     await worker.book.book_due(services, now, limit=2)
 
 
-@contextmanager
-def processes(engine, url, open_database, number) -> Iterator[list]:
-    """More processes of the engine on the same database, each with threads and connections of its own."""
-    world = engine.world
-    worlds = [
-        World(open_database(url), world.vault, world.clock, world.app, world.mail, world.events) for _ in range(number)
-    ]
-    yield [one.process(engine.tap, inline=False) for one in worlds]
-
-
-async def test_r44_two_stays_of_a_chain_booked_by_two_processes_at_once_share_one_code(postgres_url, open_database):
-    engine = await Engine.start(open_database(postgres_url), at=OPENS - DAY)
-    with processes(engine, postgres_url, open_database, 2) as others:
-        for number in range(8):
-            guest = {"guest": somebody(f"Guest {number}", f"+1555012{number:04}")}
-            first, second = f"A{number}", f"B{number}"
-            await engine.say(Booking(id=first, code=first, extra=guest))
-            await engine.say(
-                Booking(id=second, code=second, arrival="2026-06-16", departure="2026-06-18", extra=guest)
-            )
-        await receive.read_deliveries(engine.services, engine.now)
-        while sum(await asyncio.gather(*(worker.book.book_due(one, engine.now, limit=1) for one in others))):
-            pass
-        await engine.passes(MINUTE)
-        for number in range(8):
-            assert engine.code(f"A{number}") == engine.code(f"B{number}")
-        assert len(engine.held()) == 8
-        for services in (engine.services, *others):
-            await close(services)
+async def test_r44_two_stays_of_a_chain_booked_by_two_processes_at_once_share_one_code(postgres_url, crowd):
+    engine, others = await crowd(postgres_url, 2, at=OPENS - DAY)
+    for number in range(8):
+        guest = {"guest": somebody(f"Guest {number}", f"+1555012{number:04}")}
+        first, second = f"A{number}", f"B{number}"
+        await engine.say(Booking(id=first, code=first, extra=guest))
+        await engine.say(Booking(id=second, code=second, arrival="2026-06-16", departure="2026-06-18", extra=guest))
+    await receive.read_deliveries(engine.services, engine.now)
+    while sum(await asyncio.gather(*(worker.book.book_due(one, engine.now, limit=1) for one in others))):
+        pass
+    await engine.passes(MINUTE)
+    for number in range(8):
+        assert engine.code(f"A{number}") == engine.code(f"B{number}")
+    assert len(engine.held()) == 8
 
 
 async def test_a_wrong_signature_is_refused_and_the_host_is_told_once_a_day(start):
@@ -176,10 +148,9 @@ async def test_a_wrong_signature_is_refused_and_the_host_is_told_once_a_day(star
         b"[]",
         b'{"type": "reservation.created"}',
         b'{"type": "reservation.created", "data": {"id": {}}}',
-        b'{"type": "reservation.created", "data": {"id": "R1", "property": "prop-7", "status": "confirmed", '
-        b'"arrival": "2026-06-16", "departure": "2026-06-14"}}',
-        b'{"type": "reservation.created", "data": {"id": "R1", "property": "prop-7", "status": "confirmed", '
-        b'"arrival": "yesterday", "departure": "2026-06-14"}}',
+        Generic().body(Booking(id="R1", arrival="2026-06-16", departure="2026-06-14")),
+        Generic().body(Booking(id="R1", arrival="yesterday")),
+        Generic().body(Booking(id="R1", extra={"property": 7.5})),
         b"\xff\xfe",
     ],
 )
@@ -196,17 +167,15 @@ async def test_a_delivery_that_cannot_be_read_is_set_aside_with_the_reason_and_s
     assert dead.error.split(" ")[0] in told.text
 
 
-async def test_a_dead_delivery_is_read_again_when_it_is_replayed(start, monkeypatch):
+async def test_a_dead_delivery_is_read_again_when_it_is_replayed(start):
     engine = await start(at=OPENS - DAY)
-    read = Generic().platform.read
     broken = {"generic": _Broken(Generic().platform)}
-    engine.services = _with(engine.services, platforms=broken)
+    engine.services = replace(engine.services, platforms=broken)
     await engine.book()
     await engine.passes(3 * HOUR)
     (dead,) = engine.ask(inbox.of_host, engine.services.vault, engine.host, state="dead")
     assert "KeyError" in dead.error
-    assert read
-    engine.services = _with(engine.services, platforms={"generic": Generic().platform})
+    engine.services = replace(engine.services, platforms={"generic": Generic().platform})
     assert await receive.replay(engine.services, engine.host, engine.now) == 1
     await engine.work()
     assert engine.opens("front", at=OPENS)
@@ -216,12 +185,6 @@ async def test_a_dead_delivery_is_read_again_when_it_is_replayed(start, monkeypa
     assert len(engine.held()) == 1
 
 
-def _with(services, **changes):
-    from dataclasses import replace
-
-    return replace(services, **changes)
-
-
 class _Broken:
     """A platform whose reader has a mistake."""
 
@@ -229,7 +192,7 @@ class _Broken:
         self._platform = platform
 
     def read(self, _delivery):
-        raise KeyError("no such field")
+        return {}["a field that nobody sent"]
 
     def __getattr__(self, name):
         return getattr(self._platform, name)
