@@ -28,8 +28,11 @@ def simulate(
     database: str | None = typer.Option(None, help="An empty database (URL) instead of a temporary SQLite file."),
 ) -> None:
     """Run the whole engine over simulated weeks; exit code 1 when a door did not do as it should."""
-    with _progress(days) as progress:
-        report = run(Size(stays, locks, days, seed), faults, load(), url=database, progress=progress)
+    try:
+        with _progress(days) as progress:
+            report = run(Size(stays, locks, days, seed), faults, load(), url=database, progress=progress)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--database") from None
     if as_json:
         sys.stdout.write(orjson.dumps(report.as_dict(), option=orjson.OPT_INDENT_2).decode() + "\n")
     else:

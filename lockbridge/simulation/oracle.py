@@ -142,7 +142,19 @@ _NAMED = (
     re.compile(r"Your door code for (?P<locks>.+) at .+ has changed\."),
     re.compile(r"Type it on the keypad of (?P<locks>.+)\."),
 )
+_BEGINS = re.compile(r"It works from \w+, (?P<day>\d+ \w+),")
 _DIGITS = re.compile(r"(?:(?P<lock>.*): )?(?P<pin>[0-9]{4,})")
+
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+def _day(day: date) -> str:
+    """A day as a mail names it."""
+    return f"{day.day} {_MONTHS[day.month - 1]}"
 
 
 def read_mail(mail: Mail) -> list[Told]:
@@ -248,6 +260,7 @@ class Oracle:
         self._of_guest: dict[str, list[Known]] = defaultdict(list)
         self._told: dict[str, list[Told]] = defaultdict(list)
         self._told_on: dict[str, dict[str, str]] = defaultdict(dict)
+        """Which digits were told for each lock, by booking."""
         self._mails: dict[str, Mail] = {}
         self._unsure: set[str] = set()
         self._said: dict[tuple[str, str, str], str] = {}
@@ -302,24 +315,26 @@ class Oracle:
                 self._compare(mail, told)
 
     def _compare(self, mail: Mail, told: Told) -> None:
-        """Whether the guest hears other digits for a door than before."""
-        locks = [lock for lock in self._locks_of(mail.to) if not told.locks or lock.name in told.locks]
+        """Whether the guest hears other digits for a door of a stay than before."""
         spare = {earlier.pin for earlier in self._told[mail.to] if earlier.instead}
-        for lock in locks:
-            before = self._told_on[mail.to].get(lock.ref)
-            if before not in (None, told.pin) and told.pin not in spare and before not in spare:
-                self._changed(mail.to, lock, mail.at, before or "", "a mail told other digits")
-            self._told_on[mail.to][lock.ref] = told.pin
+        for known in self._stays_of(mail):
+            for lock in self._locks_of(known):
+                if told.locks and lock.name not in told.locks:
+                    continue
+                before = self._told_on[known.booking.ref].get(lock.ref)
+                if before not in (None, told.pin) and told.pin not in spare and before not in spare:
+                    self._changed(known, lock, mail.at, before or "", "a mail told other digits")
+                self._told_on[known.booking.ref][lock.ref] = told.pin
 
-    def _locks_of(self, email: str) -> list[LockFacts]:
-        """The locks of the places where the guest has bookings now."""
-        refs = (
-            ref
-            for known in self._of_guest[email]
-            if known.facts is not None and known.facts.status == "confirmed"
-            for ref in self.places[known.facts.place].locks
-        )
-        return [self.locks[ref] for ref in dict.fromkeys(refs)]
+    def _stays_of(self, mail: Mail) -> list[Known]:
+        """The stays a mail is about: those that begin on the day it names, else all of the guest's."""
+        live = [known for known in self._of_guest[mail.to] if known.facts and known.facts.status == "confirmed"]
+        named = _BEGINS.search(mail.text)
+        about = [known for known in live if named and known.facts and _day(known.facts.arrival) == named["day"]]
+        return about or live
+
+    def _locks_of(self, known: Known) -> list[LockFacts]:
+        return [self.locks[ref] for ref in self.places[known.facts.place].locks] if known.facts else []
 
     def called(self, lock: str, call: Call) -> None:
         """The engine called the lock app about a lock."""
@@ -339,43 +354,43 @@ class Oracle:
         if not made_by_us:
             self._sin("foreign_touched", at, "", lock, "", f"{verb} on a code that was made by hand")
         if verb == "update" and before not in (None, pin) and lock not in self._hand_lately(at):
-            for email in self._who_was_told(lock, before or ""):
-                self._changed(email, self.locks[lock], at, before or "", "the digits were changed on the lock")
+            for known in self._who_was_told(lock, before or ""):
+                self._changed(known, self.locks[lock], at, before or "", "the digits were changed on the lock")
 
     def _hand_lately(self, at: datetime) -> set[str]:
         return {lock for lock, when in self._by_hand.items() if at - when < DAY}
 
-    def _who_was_told(self, lock: str, pin: str) -> list[str]:
-        return [email for email, on in self._told_on.items() if on.get(lock) == pin and self._allowed(email, lock)]
+    def _who_was_told(self, lock: str, pin: str) -> list[Known]:
+        told = (self._known[ref] for ref, on in self._told_on.items() if on.get(lock) == pin)
+        return [known for known in told if self._allowed(known.booking.guest.email, lock)]
 
-    def _changed(self, email: str, lock: LockFacts, at: datetime, pin: str, why: str) -> None:
+    def _changed(self, known: Known, lock: LockFacts, at: datetime, pin: str, why: str) -> None:
         """The digits a guest had been told for a lock are no longer the right ones: once for each."""
-        if (email, lock.ref, pin) in self._changes_seen:
+        ref = known.booking.ref
+        if (ref, lock.ref, pin) in self._changes_seen:
             return
-        self._changes_seen.add((email, lock.ref, pin))
-        reason = self._forced(email, lock, at)
+        self._changes_seen.add((ref, lock.ref, pin))
+        reason = self._forced(known, lock, at)
         if reason is not None:
-            self._note("pin_changed", at, email, lock.ref, pin, f"{why}; {reason}", excused=True)
+            self._note("pin_changed", at, ref, lock.ref, pin, f"{why}; {reason}", excused=True)
         else:
-            self._sin("pins_changed_after_telling", at, email, lock.ref, pin, why)
+            self._sin("pins_changed_after_telling", at, ref, lock.ref, pin, why)
 
-    def _forced(self, email: str, lock: LockFacts, at: datetime) -> str | None:
+    def _forced(self, known: Known, lock: LockFacts, at: datetime) -> str | None:
         """Why other digits could not be helped; None: they could."""
         refused = self._refused.get(lock.ref)
         if lock.algorithmic:
             return "the provider chooses the digits"
         if refused is not None and at - refused < 2 * DAY:
             return "the lock refused the digits"
-        changed = sum(
-            1 for seen_email, seen_lock, _ in self._changes_seen if (seen_email, seen_lock) == (email, lock.ref)
-        )
-        stays = sum(1 for known in self._of_guest[email] if self._was_at(known, lock.ref))
-        return "they are those of another stay of the same guest" if changed < stays else None
+        if known.past and any(lock in self._locks_of(other) for other in self._others(known)):
+            return "it followed another stay of the guest, whose code keeps the digits"
+        return None
 
-    def _was_at(self, known: Known, lock: str) -> bool:
-        """Whether the booking ever was for a place with this lock."""
-        facts = [*known.past, *([known.facts] if known.facts else [])]
-        return any(lock in self.places[each.place].locks for each in facts)
+    def _others(self, known: Known) -> list[Known]:
+        """The other stays of the same guest that are not cancelled."""
+        theirs = self._of_guest[known.booking.guest.email]
+        return [one for one in theirs if one is not known and one.facts and one.facts.status == "confirmed"]
 
     def broke(self, at: datetime, what: str) -> None:
         """The engine reported an error of its own."""

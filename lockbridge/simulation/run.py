@@ -32,7 +32,7 @@ from lockbridge.simulation.lockapp import WatchedLockApp, manual
 from lockbridge.simulation.mishaps import WEATHERS, Ears, MortalCommit, Mortality, Post, Weather, mortal_provider
 from lockbridge.simulation.oracle import DAY, HOUR, MINUTE, SETTLED, Oracle, Span, window
 from lockbridge.simulation.report import Report
-from lockbridge.simulation.world import Booking, DrawnLock, Place, Sending, Size, World, draw
+from lockbridge.simulation.world import Booking, Place, Sending, Size, World, draw
 from lockbridge.storage import hosts
 from lockbridge.storage.database import Database
 from lockbridge.storage.due import NextDue, next_due
@@ -97,7 +97,8 @@ class Simulation:
     def __init__(self, scene: Scene, progress: Callable[[int], None] = lambda _: None) -> None:
         self._scene = scene
         self._progress = progress
-        self._agenda = Agenda()
+        self.agenda = Agenda()
+        """What happens beside bookings and guests; more may be put in."""
         self._visits = Agenda()
         self._services: Services
         self._post: Post
@@ -125,7 +126,7 @@ class Simulation:
         due = await self._ask_due()
         while (at := self._next_instant(due)) < scene.world.end:
             scene.clock.set(at)
-            if await self._happen(self._agenda):
+            if await self._happen(self.agenda):
                 due = await self._ask_due()
             due = await self._knock(due)
             await self._happen(self._visits)
@@ -151,7 +152,7 @@ class Simulation:
         """The next thing that happens, or the next knock; the engine's own times are rounded up to whole seconds."""
         engine = [due.inbox, due.book, due.push, due.watch, due.outbox, self._next_housekeeping, self._next_check]
         moments = [_whole(max(at, self._now + TICK) if at <= self._now else at) for at in engine if at is not None]
-        outside = [at for at in (self._agenda.next_at, self._visits.next_at) if at is not None]
+        outside = [at for at in (self.agenda.next_at, self._visits.next_at) if at is not None]
         return max(min([*moments, *outside]), self._now)
 
     # -- the engine
@@ -230,6 +231,9 @@ class Simulation:
         await self._start_process()
         with self._services.database.write() as connection:
             metadata.create_all(connection)
+            if hosts.all_hosts(connection, scene.vault):
+                msg = "this database holds hosts already: a simulation needs one of its own"
+                raise ValueError(msg)
         for lock in scene.world.locks.values():
             scene.app.add_lock(lock.ref, name=lock.name, rules=lock.rules, account=f"A{lock.host}")
         for at, ref in scene.world.strangers:
@@ -283,10 +287,10 @@ class Simulation:
         world, now = self._scene.world, self._now
         for booking in world.bookings.values():
             for sending in booking.sendings:
-                self._agenda.put(max(sending.at, now), self._sending(booking, sending))
+                self.agenda.put(max(sending.at, now), self._sending(booking, sending))
         for at, ref in world.strangers:
             if at > now:
-                self._agenda.put(at, partial(self._stranger, ref))
+                self.agenda.put(at, partial(self._stranger, ref))
         self._plan_samples()
         self._plan_outages()
         if self._scene.weather.restarts:
@@ -309,15 +313,15 @@ class Simulation:
             at = self._now + dice.expovariate(1 / between) * HOUR
             while at < self._scene.world.end:
                 lasts = (1 + 11 * dice.random()) * HOUR
-                self._agenda.put(at, partial(self._scene.app.out_of_reach, ref, at + lasts))
+                self.agenda.put(at, partial(self._scene.app.out_of_reach, ref, at + lasts))
                 at += lasts + dice.expovariate(1 / between) * HOUR
 
     def _plan_deaths(self) -> None:
         """Every day at midnight the process is started anew, and once a day it dies in the middle of something."""
         at = self._now + DAY
         while at < self._scene.world.end:
-            self._agenda.put(at, self._restart)
-            self._agenda.put(at + self._scene.dice.random() * DAY, self._arm)
+            self.agenda.put(at, self._restart)
+            self.agenda.put(at + self._scene.dice.random() * DAY, self._arm)
             at += DAY
 
     def _arm(self) -> None:
@@ -331,7 +335,7 @@ class Simulation:
                 facts = booking.versions[-1].facts
                 span = window(self._scene.world.places[facts.place], facts)
                 at = span.starts - DAY + dice.random() * (span.ends - span.starts + DAY)
-                self._agenda.put(max(at, self._now), partial(self._edit, facts.place))
+                self.agenda.put(max(at, self._now), partial(self._edit, facts.place))
 
     # -- what platforms do
 
@@ -451,7 +455,7 @@ class Simulation:
 
     def _noticed(self, ref: LockRef) -> None:
         """The lock app tells us by webhook that somebody changed a code."""
-        self._agenda.put(self._now, lambda: self._hint(ref))
+        self.agenda.put(self._now, lambda: self._hint(ref))
 
     async def _hint(self, ref: LockRef) -> None:
         try:
@@ -477,7 +481,7 @@ def peak_mb() -> float:
 
 
 @contextmanager
-def _database_url(url: str | None) -> Iterator[str]:
+def database_url(url: str | None) -> Iterator[str]:
     """The database that was asked for, or one of one's own for the time being."""
     if url is not None:
         yield url
@@ -486,27 +490,17 @@ def _database_url(url: str | None) -> Iterator[str]:
         yield f"sqlite:///{Path(folder) / 'simulation.sqlite3'}"
 
 
-def scene(size: Size, faults: str, url: str, settings: Settings) -> Scene:
-    """Everything for one run, drawn from the size's seed. ``faults``: none, mild or harsh."""
-    world, weather = draw(size), WEATHERS[faults]
+def scene(world: World, faults: str, url: str, settings: Settings) -> Scene:
+    """Everything for one run of a world. ``faults``: none, mild or harsh."""
+    size, weather = world.size, WEATHERS[faults]
     clock = VirtualClock(world.start)
     app = WatchedLockApp(clock.now, _dice(size, "lock app"))
     for number in range(world.hosts):
         app.add_account(f"A{number}", token=f"token {number}")
     manuals = {lock.ref: manual(lock) for lock in world.locks.values()}
     oracle = Oracle(world.places, manuals, app, patience=weather.patience)
-    return Scene(
-        world,
-        weather,
-        url,
-        settings,
-        clock,
-        app,
-        oracle,
-        Vault(KeyRing.fresh()),
-        _dice(size, faults),
-        _dice(size, "pins"),
-    )
+    vault, dice, pins = Vault(KeyRing.fresh()), _dice(size, faults), _dice(size, "pins")
+    return Scene(world, weather, url, settings, clock, app, oracle, vault, dice, pins)
 
 
 def _dice(size: Size, what: str) -> random.Random:
@@ -522,8 +516,5 @@ def simulate(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Run one simulation. Raises ValueError for a database that cannot be used."""
-    with _database_url(url) as database:
-        return asyncio.run(Simulation(scene(size, faults, database, settings), progress).run())
-
-
-__all__ = ["DrawnLock", "Simulation", "scene", "simulate"]
+    with database_url(url) as database:
+        return asyncio.run(Simulation(scene(draw(size), faults, database, settings), progress).run())

@@ -263,6 +263,7 @@ class _Bookings:
     places: list[Place]
     drawn: list[Booking] = field(default_factory=list)
     taken: dict[str, set[date]] = field(default_factory=dict)
+    phones: set[str] = field(default_factory=set)
 
     def draw(self) -> None:
         while len(self.drawn) < self.size.stays:
@@ -304,12 +305,21 @@ class _Bookings:
             name = self.dice.choice(ODD_NAMES)
         if number > 1 and _odds(self.dice, 0.04):
             name = self.drawn[-1].guest.name
-        phone = f"+44 7700 900{self.dice.randint(0, 999):03}"
-        if _odds(self.dice, 0.5):
-            phone = f"+1 {self.dice.randint(201, 989)} 555 01{self.dice.randint(0, 99):02}"
+        phone = self._phone()
         if _odds(self.dice, 0.04):
             phone = self.dice.choice(("n/a", "12", "+49 (0)", "call reception"))
         return Guest(f"G{number}", name, f"guest{number}@guests.example", phone)
+
+    def _phone(self) -> str:
+        """An invented number nobody else has: two who share one would count as one guest."""
+        for _ in range(200):
+            phone = f"+1 {self.dice.randint(201, 989)} 555 01{self.dice.randint(0, 99):02}"
+            if _odds(self.dice, 0.4):
+                phone = f"+44 7700 900{self.dice.randint(0, 999):03}"
+            if phone not in self.phones:
+                break
+        self.phones.add(phone)
+        return phone
 
     def _book(self, place: Place, arrival: date, nights: int, guest: Guest) -> Booking:
         number = len(self.drawn) + 1

@@ -92,7 +92,7 @@ def book_stays(
     """Decide for these stays and write it down, in the caller's transaction."""
     gathered = _gather(connection, tools, due, now)
     mine = {stay for stay, _ in due}
-    groups = list(_chains_due(gathered, mine, now))
+    groups = sorted(_chains_due(gathered, mine, now), key=lambda chain: not _owns_code(gathered, chain[1]))
     run = _Run(tools, gathered, now, iter(codes.reserve_ids(connection, len(groups))))
     for row in gathered.homeless:
         run.leave_property(row)
@@ -225,6 +225,12 @@ def _chains_due(
         for group in (*groups, *([row] for row in alone)):
             if any(row.id in due or row.code in shared for row in group):
                 yield place, group
+
+
+def _owns_code(gathered: Gathered, group: Sequence[StayRow]) -> bool:
+    """Whether a code was made for a stay of this group: where a chain falls apart, that part keeps it (R19, R44)."""
+    ids = {row.id for row in group}
+    return any(row.code in gathered.codes and gathered.codes[row.code].stay in ids for row in group if row.code)
 
 
 def _spans(rows: Sequence[StayRow], facts: PropertyFacts, now: datetime) -> tuple[list[StaySpan], list[StayRow]]:

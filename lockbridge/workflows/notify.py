@@ -1,7 +1,7 @@
 """What is said to guests and hosts: what is due, rendered with what is true now, sent once, remembered (R34–R38)."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from secrets import token_hex
 from time import monotonic
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lockbridge.domain.code import Pin
-from lockbridge.domain.ids import LockId, MessageId, PlacementId
+from lockbridge.domain.ids import LockId, MessageId, PlacementId, StayId
 from lockbridge.domain.messages import (
     DoorCode,
     GuestMessage,
@@ -87,6 +87,8 @@ class Due:
     place: PropertyRow | None = None
     code: CodeRow | None = None
     doors: Doors | None = None
+    repeats: bool = False
+    """Another message, sent at the same time, says all that this one would."""
 
 
 async def send_due(tools: Tools, now: datetime) -> int:
@@ -145,10 +147,19 @@ def correct_all(connection: Connection, tools: Tools, placements: Collection[Pla
 
 
 def _load(connection: Connection, tools: Tools, ids: Sequence[MessageId], lease: str) -> list[Due]:
-    return [
+    loaded = [
         _host_due(connection, tools, message) if message.to_host else _guest_due(connection, tools, message)
         for message in outbox.leased(connection, tools.vault, ids, lease)
     ]
+    first: dict[StayId, MessageId] = {}
+    return [replace(due, repeats=_tells_backups_again(due, first)) for due in loaded]
+
+
+def _tells_backups_again(due: Due, first: dict[StayId, MessageId]) -> bool:
+    """Whether an earlier message of this batch tells the stay all its backups already: two were given at once."""
+    if due.stay is None or due.message.kind != GuestMessage.BACKUP_CODE:
+        return False
+    return first.setdefault(due.stay.id, due.message.id) != due.message.id
 
 
 def _host_due(connection: Connection, tools: Tools, message: MessageRow) -> Due:
@@ -245,9 +256,13 @@ def _guest_text(tools: Tools, due: Due, now: datetime) -> Text | _NotNow:
     stay, place, doors = due.stay, due.place, due.doors
     if stay is None or place is None or doors is None:
         return _NotNow(None, "its stay has no property")
+    if due.repeats:
+        return _NotNow(None, "another message tells all backups of the stay")
     kind = GuestMessage(due.message.kind)
     if kind in (GuestMessage.ACCESS_CODE, GuestMessage.CORRECTION):
         return _code_text(tools, due, kind, now)
+    if kind is GuestMessage.EXTENDED and (due.code is None or due.code.stay == stay.id):
+        return _NotNow(None, "the stay does not follow another one any more")
     language = stay.language or due.message.language
     return tools.renderer.render_guest(kind, language, stay_facts(stay, place, doors))
 

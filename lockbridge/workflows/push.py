@@ -32,6 +32,8 @@ from lockbridge.domain.settle import (
     before_call,
     next_due,
     out_of_room,
+    room_made,
+    stopped,
 )
 from lockbridge.storage import hosts, locks
 from lockbridge.storage.hosts import LockAppRow
@@ -227,6 +229,9 @@ class _PassOver:
         self.refused, self.full = plan.refused, bool(plan.no_room)
         for key in plan.no_room:
             self._settle(out_of_room(self.placements[key]))
+        if plan.refused:
+            for placement in placements:
+                self._settle(stopped(placement, f"nothing was done: {plan.refused}", self.now))
         return plan
 
     async def _carry_out(self, provider: Provider, plan: Plan) -> bool:
@@ -286,6 +291,8 @@ class _PassOver:
             self._count(action)
         settled = after_call(placement, action, answer, self._work.lock.capabilities, self.now)
         self._settle(replace(settled, notes=()) if _same_again(placement, answer) else settled)
+        if action.verb is Verb.REMOVE and isinstance(answer, Receipt):
+            self.placements = {key: room_made(other) for key, other in self.placements.items()}
 
     def _count(self, action: Action) -> None:
         self.tally.pushed += action.verb is Verb.SET

@@ -45,6 +45,14 @@ STEP = timedelta(seconds=5)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
+DUE: dict[str, Callable[..., datetime | None]] = {
+    "inbox": inbox.next_due_at,
+    "book": stays.next_plan_at,
+    "push": locks.next_due_at,
+    "watch": codes.next_watch_at,
+    "outbox": outbox.next_due_at,
+}
+"""When each tick of the worker has something to do."""
 
 
 def somebody(name: str, phone: str | None = None) -> dict[str, Any]:
@@ -236,7 +244,7 @@ class Engine:
         self.services = world.process(self.tap, inline=inline, **policy)
         self.locks: dict[str, LockId] = {}
         self.watchers: list[Callable[[], None]] = []
-        self._kept_house = datetime.min.replace(tzinfo=UTC)
+        self._kept_house = self._checked = datetime.min.replace(tzinfo=UTC)
 
     # -- setting up ------------------------------------------------------------------------------------------
 
@@ -308,13 +316,21 @@ class Engine:
                 break
 
     async def tick(self) -> None:
-        """Every tick once; the slow one every ten minutes."""
+        """Every tick that has something to do, in the worker's order; the slow one every hour."""
         for job in worker.JOBS[:-1]:
-            await job.tick(self.services, self.now)
-            self._watch()
-        if self.now - self._kept_house >= 10 * MINUTE:
+            if self._has_work(job.name):
+                await job.tick(self.services, self.now)
+                self._watch()
+        if self.now - self._kept_house >= HOUR:
             self._kept_house = self.now
             await housekeeping.keep_house(self.services, self.now)
+
+    def _has_work(self, job: str) -> bool:
+        if job == "healthcheck":
+            is_time, self._checked = self.now - self._checked >= MINUTE, max(self._checked, self.now)
+            return is_time
+        soonest = self.ask(DUE[job])
+        return soonest is not None and soonest <= self.now
 
     def _watch(self) -> None:
         for watcher in self.watchers:
@@ -322,14 +338,7 @@ class Engine:
 
     def next_due(self) -> datetime:
         """When something is to be done next."""
-        with self.world.database.read() as connection:
-            moments = [
-                inbox.next_due_at(connection),
-                stays.next_plan_at(connection),
-                locks.next_due_at(connection),
-                codes.next_watch_at(connection),
-                outbox.next_due_at(connection),
-            ]
+        moments = [self.ask(question) for question in DUE.values()]
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
         return min(moment for moment in (*moments, next_healthcheck(self.now), midnight) if moment is not None)
 

@@ -27,9 +27,10 @@ async def test_r26_on_a_full_lock_the_soonest_stays_win_the_others_wait_and_the_
     assert engine.statuses("R2") == {"front": "failed"}
     (told,) = engine.told_host("lock_full")
     assert "100" in told.text
-    await engine.until(CLOSES - DAY + HOUR)
-    assert engine.app.opens("front", engine.pin(), CLOSES - DAY - MINUTE)
-    await engine.until(CLOSES + MINUTE)
+    await engine.until(CLOSES - DAY - MINUTE)
+    assert engine.opens("front")
+    await engine.until(OPENS + DAY + MINUTE)
+    assert engine.opens("front", ref="R2")
     assert len(engine.app.holds("front")) <= 100
 
 
