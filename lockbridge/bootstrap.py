@@ -1,7 +1,7 @@
 """The composition root: settings become services. The only importer of ``providers``; nothing is chosen elsewhere."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -52,11 +52,11 @@ def build(settings: Settings, instead: Instead | None = None) -> Services:
     """
     other = instead or Instead()
     database = other.database or open_database(settings)
-    try:
-        return _built(settings, other, database)
-    except BaseException:
-        database.dispose()
-        raise
+    with ExitStack() as undo:
+        undo.callback(database.dispose)
+        built = _built(settings, other, database)
+        undo.pop_all()
+    return built
 
 
 def _built(settings: Settings, other: Instead, database: Database) -> Services:

@@ -7,8 +7,24 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, delete, func, insert, null, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from lockbridge.domain.code import Pin
 from lockbridge.domain.ids import CodeId, HostId, LockAppId, LockId, LockRef, PlacementId, PropertyId
@@ -146,26 +162,25 @@ def to_lock(row: Row[Any]) -> LockRow:
     )
 
 
-def _open(now: datetime) -> Select[tuple[int]]:
-    """Locks nobody attends to, of accounts that may be called."""
-    free = or_(LOCK.c.lease_until.is_(None), LOCK.c.lease_until <= now)
-    open_account = and_(
-        LOCK_APP.c.state == "connected", or_(LOCK_APP.c.blocked_until.is_(None), LOCK_APP.c.blocked_until <= now)
+_NOW = bindparam("_now", type_=UtcDateTime)
+_IDS: BindParameter[Any] = bindparam("_ids", expanding=True)
+_OPEN = (
+    select(LOCK.c.id)
+    .join(LOCK_APP, LOCK_APP.c.id == LOCK.c.lock_app_id)
+    .where(
+        or_(LOCK.c.lease_until.is_(None), LOCK.c.lease_until <= _NOW),
+        LOCK_APP.c.state == "connected",
+        or_(LOCK_APP.c.blocked_until.is_(None), LOCK_APP.c.blocked_until <= _NOW),
+        LOCK.c.missing.is_(False),
     )
-    return (
-        select(LOCK.c.id)
-        .join(LOCK_APP, LOCK_APP.c.id == LOCK.c.lock_app_id)
-        .where(free, open_account, LOCK.c.missing.is_(False))
-    )
-
-
-def _due(now: datetime, limit: int) -> Select[tuple[int]]:
-    return _open(now).where(LOCK.c.next_at <= now).order_by(LOCK.c.next_at, LOCK.c.id).limit(limit)
+)
+"""Locks nobody attends to, of accounts that may be called. Statements of the hot path are made once, here."""
+_DUE = _OPEN.where(LOCK.c.next_at <= _NOW).order_by(LOCK.c.next_at, LOCK.c.id).limit(bindparam("_limit"))
 
 
 def due_locks(connection: Connection, now: datetime, limit: int) -> list[LockId]:
     """The locks that need attention now, the longest waiting first, at most ``limit``."""
-    return [LockId(row.id) for row in connection.execute(_due(now, limit))]
+    return [LockId(row.id) for row in connection.execute(_DUE, {"_now": now, "_limit": limit})]
 
 
 def next_due_at(connection: Connection) -> datetime | None:
@@ -176,6 +191,17 @@ def next_due_at(connection: Connection) -> datetime | None:
         .where(LOCK_APP.c.state == "connected")
     ).scalar_one()
     return soonest
+
+
+def _claim(wanted: Select[tuple[int]]) -> ReturningUpdate[tuple[int]]:
+    until = bindparam("_until", type_=UtcDateTime)
+    mine = LOCK.c.id.in_(wanted.with_for_update(of=LOCK, skip_locked=True))
+    taken = {"lease": bindparam("_lease"), "lease_until": until, "next_at": until}
+    return update(LOCK).where(mine).values(taken).returning(LOCK.c.id)
+
+
+_CLAIM_DUE = _claim(_DUE)
+_CLAIM_THESE = _claim(_OPEN.where(LOCK.c.id.in_(_IDS)))
 
 
 def claim_locks(
@@ -190,18 +216,28 @@ def claim_locks(
 
     A leased lock becomes due again by itself when its lease ends, so a process that dies loses nothing.
     """
-    wanted = _due(now, limit) if only is None else _open(now).where(LOCK.c.id.in_(only))
-    mine = LOCK.c.id.in_(wanted.with_for_update(of=LOCK, skip_locked=True))
-    claim = update(LOCK).where(mine).values(lease=lease, lease_until=until, next_at=until).returning(LOCK.c.id)
-    return [LockId(row.id) for row in connection.execute(claim)]
+    terms: dict[str, Any] = {"_now": now, "_until": until, "_lease": lease}
+    claim, chosen = (_CLAIM_DUE, {"_limit": limit}) if only is None else (_CLAIM_THESE, {"_ids": list(only)})
+    return [LockId(row.id) for row in connection.execute(claim, terms | chosen)]
+
+
+_LEASED = select(LOCK).where(LOCK.c.id.in_(_IDS), LOCK.c.lease == bindparam("_lease"))
+_LIVE_ON = (
+    select(PLACEMENT).where(PLACEMENT.c.lock_id.in_(_IDS), PLACEMENT.c.live_at.is_not(None)).order_by(PLACEMENT.c.id)
+)
+
+
+def leased_at(connection: Connection, locks: Collection[LockId], now: datetime) -> set[LockId]:
+    """Which of these locks somebody attends to now."""
+    leased = select(LOCK.c.id).where(LOCK.c.id.in_(locks), LOCK.c.lease_until > now)
+    return {LockId(row.id) for row in connection.execute(leased)}
 
 
 def load_work(connection: Connection, vault: Vault, ids: Sequence[LockId], lease: str) -> list[LockWork]:
     """The leased locks with all their live placements, in the order of ``ids``."""
-    rows = connection.execute(select(LOCK).where(LOCK.c.id.in_(ids), LOCK.c.lease == lease)).all()
+    rows = connection.execute(_LEASED, {"_ids": list(ids), "_lease": lease}).all()
     on_lock: dict[int, list[Row[Any]]] = defaultdict(list)
-    live = select(PLACEMENT).where(PLACEMENT.c.lock_id.in_(ids), PLACEMENT.c.live_at.is_not(None))
-    for row in connection.execute(live.order_by(PLACEMENT.c.id)):
+    for row in connection.execute(_LIVE_ON, {"_ids": list(ids)}):
         on_lock[row.lock_id].append(row)
     work = {row.id: _work(row, lease, on_lock[row.id], vault) for row in rows}
     return [work[lock] for lock in ids if lock in work]
@@ -223,9 +259,12 @@ def get_lock(connection: Connection, host: HostId, lock: LockId) -> LockRow | No
     return to_lock(row) if row else None
 
 
+_BY_IDS = select(LOCK).where(LOCK.c.id.in_(_IDS))
+
+
 def by_ids(connection: Connection, ids: Collection[LockId]) -> dict[LockId, LockRow]:
     """These locks, by id."""
-    return {LockId(row.id): to_lock(row) for row in connection.execute(select(LOCK).where(LOCK.c.id.in_(ids)))}
+    return {LockId(row.id): to_lock(row) for row in connection.execute(_BY_IDS, {"_ids": list(ids)})}
 
 
 def locks_of_host(connection: Connection, host: HostId) -> list[LockRow]:
@@ -306,10 +345,12 @@ def _intent_values(placement: Placement, vault: Vault) -> dict[str, Any]:
     return {name: values[name] for name in ("intent", "asked_sealed", "asked_at", "ref", "replaces")}
 
 
+_LEASES = select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(_IDS)).order_by(LOCK.c.id).with_for_update()
+
+
 def _held_leases(connection: Connection, claims: Iterable[tuple[LockId, str]]) -> set[LockId]:
     wanted = dict(claims)
-    rows = select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(wanted)).order_by(LOCK.c.id).with_for_update()
-    found = connection.execute(rows)
+    found = connection.execute(_LEASES, {"_ids": list(wanted)})
     return {LockId(row.id) for row in found if wanted[LockId(row.id)] == row.lease}
 
 

@@ -1,6 +1,6 @@
 """Questions about stays: what the platforms said, which are to be planned, whose guests they are."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
@@ -12,7 +12,7 @@ from lockbridge.domain.book import Booked
 from lockbridge.domain.ids import CodeId, HostId, PropertyId, StayId
 from lockbridge.domain.stay import GuestIdentity, StayStatus
 from lockbridge.storage.rows import CONTACT, open_json, seal_json
-from lockbridge.storage.tables import STAY
+from lockbridge.storage.tables import PROPERTY, STAY
 from lockbridge.storage.types import UtcDateTime
 from lockbridge.storage.vault import Vault
 
@@ -198,18 +198,28 @@ def set_host_times(
 
 
 def due_for_planning(connection: Connection, now: datetime, limit: int) -> list[tuple[StayId, PropertyId | None]]:
-    """The stays to be planned now, kept from other processes until this transaction ends."""
+    """The stays to be planned now, kept from other processes until this transaction ends.
+
+    Those of a property that another process is planning are left to it: stays of one guest are decided together (R44).
+    """
     due = (
         select(STAY.c.id, STAY.c.property_id)
         .where(STAY.c.plan_at <= now)
         .order_by(STAY.c.plan_at, STAY.c.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
     )
-    return [
-        (StayId(row.id), None if row.property_id is None else PropertyId(row.property_id))
-        for row in connection.execute(due)
-    ]
+    found = connection.execute(due).all()
+    if found and connection.dialect.name == "postgresql":
+        free = or_(STAY.c.property_id.is_(None), STAY.c.property_id.in_(_guarded(connection, found)))
+        found = connection.execute(due.where(free).with_for_update(skip_locked=True)).all()
+    return [(StayId(row.id), None if row.property_id is None else PropertyId(row.property_id)) for row in found]
+
+
+def _guarded(connection: Connection, found: Iterable[Row[int, int | None]]) -> set[int]:
+    """Of these stays' properties, those that nobody else is planning; from now on nobody else can."""
+    places = select(PROPERTY.c.id).where(PROPERTY.c.id.in_({row.property_id for row in found} - {None}))
+    mine = places.order_by(PROPERTY.c.id).with_for_update(key_share=True, skip_locked=True)
+    return set(connection.execute(mine).scalars())
 
 
 def next_plan_at(connection: Connection) -> datetime | None:

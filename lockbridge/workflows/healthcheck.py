@@ -27,6 +27,8 @@ PAGE = 1000
 STUCK = timedelta(hours=1)
 """A run that was taken this long ago and is not done was left by a process that died."""
 AT_ONCE = 200
+WAIT_FOR_A_PASS = timedelta(minutes=5)
+"""How long the judgement of an arrival waits for a pass over its lock that is under way."""
 
 
 @dataclass(slots=True)
@@ -87,14 +89,26 @@ async def check_all(tools: Tools, now: datetime) -> Report:
 async def watch_due(tools: Tools, now: datetime) -> Report:
     """Look at the arrivals whose own look is due: 24 h and 3 h before, and when the window opens (R24, R43)."""
     report = Report()
-    due = await tools.database.ask(codes.due_watches, tools.vault, now, AT_ONCE)
+    due = await tools.database.ask(_due_watches, tools, now)
     by_check: dict[Check, dict[PlacementId, LockId]] = defaultdict(dict)
     for item in due:
         by_check[which(item.placement, now)][item.placement.id] = item.placement.lock
     for check, items in by_check.items():
         await _attend_and_judge(tools, items, check, report, now)
-    await transact(tools, lambda c: _watch_next(c, tools, [item.placement.id for item in due], now))
+    if due:
+        await transact(tools, lambda c: _watch_next(c, tools, [item.placement.id for item in due], now))
     return report
+
+
+def _due_watches(connection: Connection, tools: Tools, now: datetime) -> list[Placed]:
+    """The arrivals to be judged now; those on a lock that is being worked on are left a moment for that."""
+    due = codes.due_watches(connection, tools.vault, now, AT_ONCE)
+    busy = locks.leased_at(connection, {item.placement.lock for item in due}, now)
+    return [item for item in due if item.placement.lock not in busy or _has_waited(item, now)]
+
+
+def _has_waited(item: Placed, now: datetime) -> bool:
+    return item.placement.watch_at is not None and item.placement.watch_at <= now - WAIT_FOR_A_PASS
 
 
 def _watch_next(connection: Connection, tools: Tools, ids: Sequence[PlacementId], now: datetime) -> None:

@@ -97,10 +97,11 @@ async def push_due(tools: Tools, now: datetime) -> int:
     """Attend to every lock that is due. How many passes were made."""
     at_once = tools.policy.locks_at_once
     running: set[asyncio.Task[Tally]] = set()
-    passes = 0
+    passes, more = 0, True
     while True:
         free = 2 * at_once - len(running)
-        claimed = await claim(tools, now, free) if free >= at_once else []
+        claimed = await claim(tools, now, free) if more and free >= at_once else []
+        more = more and (free < at_once or len(claimed) == free)
         running |= {asyncio.create_task(_attend_safely(tools, attendance, now)) for attendance in claimed}
         if not running:
             return passes

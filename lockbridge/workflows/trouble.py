@@ -97,7 +97,8 @@ def _presence(connection: Connection, tools: Tools, found: Found, now: datetime)
     if offline is None:
         return
     since = (lock.offline_since or now) if offline else None
-    locks.set_lock_status(connection, lock.id, online=not offline, offline_since=since)
+    if (lock.online, lock.offline_since) != (not offline, since):
+        locks.set_lock_status(connection, lock.id, online=not offline, offline_since=since)
     if since is not None and now - since >= tools.policy.offline_alarm_after:
         facts = _names(found) | {
             "others_offline": _others_offline(connection, lock),
@@ -145,7 +146,8 @@ def _battery(connection: Connection, tools: Tools, found: Found, now: datetime) 
     lock, level = found.lock, found.status.battery
     low = level < tools.policy.battery_low
     since = (lock.low_since or now) if low else None
-    locks.set_lock_status(connection, lock.id, battery=level, low_since=since)
+    if (lock.battery, lock.low_since) != (level, since):
+        locks.set_lock_status(connection, lock.id, battery=level, low_since=since)
     facts: Mapping[str, Any] = _names(found) | {"percent": f"{level:.0%}".rstrip("%")}
     if low:
         threshold = f"{tools.policy.battery_low:.0%}".rstrip("%")

@@ -316,12 +316,12 @@ class Engine:
                 break
 
     async def tick(self) -> None:
-        """Every tick that has something to do, in the worker's order; the slow one every hour."""
+        """Every tick that has something to do, in the worker's order; the slow one every six hours."""
         for job in worker.JOBS[:-1]:
             if self._has_work(job.name):
                 await job.tick(self.services, self.now)
                 self._watch()
-        if self.now - self._kept_house >= HOUR:
+        if self.now - self._kept_house >= 6 * HOUR:
             self._kept_house = self.now
             await housekeeping.keep_house(self.services, self.now)
 

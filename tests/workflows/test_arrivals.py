@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from lockbridge.storage import codes, journal, locks
-from lockbridge.workflows import backup, healthcheck, housekeeping
+from lockbridge.workflows import backup, healthcheck, housekeeping, push
 from lockbridge.workflows.ports import transact
 from providers.simulator import Fault, Verb
 from tests.workflows.engine import CLOSES, DAY, HOUR, MINUTE, OPENS
@@ -135,6 +135,18 @@ async def test_r24_a_booking_made_while_its_window_is_open_has_a_moment_before_i
     engine = await with_a_broken_lock(start, at=OPENS + HOUR)
     assert engine.told_guest("backup_code") == []
     await engine.passes(3 * MINUTE)
+    assert len(engine.told_guest("backup_code")) == 1
+
+
+async def test_r24_an_arrival_is_not_judged_while_its_lock_is_being_worked_on_but_in_the_end_it_is(start):
+    engine = await start(at=OPENS - HOUR, lease=HOUR)
+    engine.app.offline("front")
+    await engine.book()
+    await engine.until(OPENS - MINUTE)
+    assert len(await push.claim(engine.services, engine.now, 1, only=[engine.locks["front"]])) == 1
+    await engine.until(OPENS + 4 * MINUTE)
+    assert engine.told_guest("backup_code") == []
+    await engine.until(OPENS + 6 * MINUTE)
     assert len(engine.told_guest("backup_code")) == 1
 
 

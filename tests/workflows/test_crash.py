@@ -63,8 +63,9 @@ async def test_r38_a_process_that_dies_anywhere_leaves_each_code_on_its_lock_onc
 ):
     engine = await start(at=OPENS - 20 * HOUR)
     number, came_through = 0, False
+    stride = 1 if engine.world.database.dialect == "sqlite" else 3
     while not came_through:
-        number += 1
+        number += stride
         name = await _another_lock(engine, number, rules)
         came_through = await life(engine, Doom(number))
         await engine.passes(patience * MINUTE)
