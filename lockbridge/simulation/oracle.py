@@ -432,12 +432,17 @@ class Oracle:
         """Algorithmic codes work to the end of the window they were made for, whatever became of the stay."""
         if not lock.algorithmic:
             return
-        for known in self._of_guest[email]:
-            for facts in known.past + ([known.facts] if known.facts else []):
-                before = [f for f in known.past if f.status == "confirmed"] if facts.status != "confirmed" else [facts]
-                for each in before:
-                    if each.place in places:
-                        yield widened(window(self.places[each.place], each), lock)
+        every = [
+            facts for known in self._of_guest[email] for facts in (*known.past, *([known.facts] if known.facts else []))
+        ]
+        stays = [facts for facts in every if facts.status == "confirmed" and facts.place in places]
+        for one in stays:
+            span = window(self.places[one.place], one)
+            yield widened(span, lock)
+            for following in stays:
+                if (following.place, following.arrival) == (one.place, one.departure):
+                    both = Span(span.starts, window(self.places[one.place], following).ends)
+                    yield widened(both, lock)
 
     def _arrival(self, known: Known, place: Place, at: datetime) -> None:
         self.score.arrivals += 1

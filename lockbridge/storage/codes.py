@@ -404,12 +404,13 @@ def told_of(connection: Connection, codes: Collection[CodeId]) -> dict[CodeId, d
 
 
 def told_otherwise(connection: Connection, vault: Vault, placements: Collection[PlacementId]) -> list[Placed]:
-    """Of these placements, the live ones whose guest was told other digits (R36)."""
-    wrong = _live().where(
-        PLACEMENT.c.id.in_(placements),
-        PLACEMENT.c.told_index.is_not(None),
-        PLACEMENT.c.told_index != PLACEMENT.c.pin_index,
+    """Of these placements, the live ones whose guest was told other digits (R36) – for this lock or for the others."""
+    elsewhere = PLACEMENT.alias("elsewhere")
+    told_elsewhere = select(elsewhere.c.id).where(
+        elsewhere.c.code_id == PLACEMENT.c.code_id, elsewhere.c.told_index.is_not(None)
     )
+    unheard = PLACEMENT.c.told_index.is_(None) & told_elsewhere.exists()
+    wrong = _live().where(PLACEMENT.c.id.in_(placements), or_(PLACEMENT.c.told_index != PLACEMENT.c.pin_index, unheard))
     return [_placed(row, vault) for row in connection.execute(wrong)]
 
 

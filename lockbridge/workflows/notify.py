@@ -298,13 +298,13 @@ def _confirmed(doors: Doors, only: frozenset[PlacementId] | None) -> bool:
 
 
 def _corrected(due: Due, doors: Doors) -> frozenset[PlacementId]:
-    """The placement a correction is about, if its guest still believes in other digits."""
+    """The placement a correction is about, if its guest has not heard its digits yet, or believes in others."""
     facts = due.message.facts
-    about = {("placement", facts.get("placement")), ("lock", facts.get("lock"))}
     return frozenset(
         item.placement.id
         for item in doors.own
-        if item.told_another and about & {("placement", item.placement.id), ("lock", item.placement.lock)}
+        if item.told_index != item.pin_index
+        and (item.placement.id == facts.get("placement") or item.placement.lock == facts.get("lock"))
     )
 
 

@@ -66,14 +66,6 @@ class Tally:
     unread: str | None = None
     """Why the lock could not be looked at."""
 
-    def add(self, other: "Tally") -> None:
-        """Count another pass in."""
-        self.pushed += other.pushed
-        self.kept += other.kept
-        self.corrected += other.corrected
-        self.removed += other.removed
-        self.failed += other.failed
-
 
 @dataclass(frozen=True, slots=True)
 class Attendance:

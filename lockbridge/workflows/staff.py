@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from lockbridge.domain.code import CodeKind, Window
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId
 from lockbridge.domain.naming import choose_name
-from lockbridge.domain.pins import PinReason, pin_length, random_pin
+from lockbridge.domain.pins import NoCommonLength, PinReason, pin_length, random_pin
 from lockbridge.domain.placement import Ended, Placement
 from lockbridge.domain.stay import push_time, removal_time
 from lockbridge.storage import codes, journal, locks
@@ -52,7 +52,10 @@ def _add(connection: Connection, tools: Tools, host: HostId, new: NewStaffCode, 
     code, window = codes.reserve_ids(connection, 1)[0], new.window()
     books = lock_books(connection, tools, rows)
     spaces = [book.space(window, code) for book in books.values()]
-    pin = random_pin(pin_length(tools.policy.codes.pin_length, spaces), spaces, tools.below)
+    try:
+        pin = random_pin(pin_length(tools.policy.codes.pin_length, spaces), spaces, tools.below)
+    except NoCommonLength as error:
+        raise BadInput(str(error)) from error
     if pin is None:
         msg = "no PIN is free on all of these locks"
         raise BadInput(msg)

@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from lockbridge.config import load
+from lockbridge.domain.ids import LockRef
 from lockbridge.simulation import run
 from lockbridge.simulation.oracle import Mail
 from lockbridge.simulation.report import Report
 from lockbridge.simulation.run import Simulation
 from lockbridge.simulation.world import Booking, DrawnLock, Facts, Guest, Place, Sending, Size, Version, World
+from providers.simulator import Fault, Verb
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -144,3 +146,23 @@ def test_a_stay_that_is_cancelled_and_rebooked_by_another_opens_for_the_other_on
         ],
     )
     assert not sins(story.run())
+
+
+def test_r36_digits_that_a_provider_chooses_after_the_message_was_sent_are_told_too():
+    story = Story(
+        {"L1": "standard", "L2": "algorithmic"},
+        [place("P1", "L1", "L2")],
+        [booking("R1", BEN, (at(10, 16), stay("P1", 10, 12)))],
+    )
+
+    def refuse_once(simulation: Simulation) -> None:
+        app = simulation._scene.app
+        simulation.agenda.put(at(9), lambda: app.script(LockRef("L2"), Fault.ERROR_BEFORE, on=[Verb.SET]))
+
+    report = story.run(refuse_once)
+    assert not sins(report)
+    assert report.score.arrivals > 0
+    assert [mail.subject for mail in story.to(BEN)] == [
+        "Your door code for Loft P1",
+        "Your door code for Loft P1 has changed",
+    ]

@@ -317,19 +317,25 @@ class Engine:
 
     async def tick(self) -> None:
         """Every tick that has something to do, in the worker's order; the slow one every six hours."""
+        due = self._due()
         for job in worker.JOBS[:-1]:
-            if self._has_work(job.name):
+            if self._is_time(job.name, due):
                 await job.tick(self.services, self.now)
                 self._watch()
+                due = self._due()
         if self.now - self._kept_house >= 6 * HOUR:
             self._kept_house = self.now
             await housekeeping.keep_house(self.services, self.now)
 
-    def _has_work(self, job: str) -> bool:
+    def _due(self) -> dict[str, datetime | None]:
+        with self.world.database.read() as connection:
+            return {job: question(connection) for job, question in DUE.items()}
+
+    def _is_time(self, job: str, due: dict[str, datetime | None]) -> bool:
         if job == "healthcheck":
             is_time, self._checked = self.now - self._checked >= MINUTE, max(self._checked, self.now)
             return is_time
-        soonest = self.ask(DUE[job])
+        soonest = due[job]
         return soonest is not None and soonest <= self.now
 
     def _watch(self) -> None:
@@ -338,7 +344,7 @@ class Engine:
 
     def next_due(self) -> datetime:
         """When something is to be done next."""
-        moments = [self.ask(question) for question in DUE.values()]
+        moments = self._due().values()
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
         return min(moment for moment in (*moments, next_healthcheck(self.now), midnight) if moment is not None)
 
