@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy
+from hypothesis import HealthCheck, settings
 
 from lockbridge.clock import use_packaged_time_zones
 from lockbridge.storage import tables
@@ -23,6 +24,8 @@ from lockbridge.storage.vault import KeyRing, Vault
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """The run may reach this machine only (pytest-socket reads these options); zones are those of the package."""
+    settings.register_profile("lockbridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("lockbridge")  # a busy machine is no failure: speed is measured by `make bench`
     config.option.allow_hosts = "127.0.0.1,::1,localhost"
     config.option.allow_unix_socket = True
     use_packaged_time_zones()

@@ -125,7 +125,7 @@ def test_r38_two_backups_that_are_given_at_once_are_told_in_one_message():
     def cut_off(simulation: Simulation) -> None:
         app = simulation._scene.app
         for lock in ("L1", "L2"):
-            simulation.agenda.put(at(3), lambda lock=lock: app.out_of_reach(lock, at(11)))
+            simulation.agenda.put(at(7), lambda lock=lock: app.out_of_reach(lock, at(11)))
 
     report = story.run(cut_off)
     assert not sins(report)
