@@ -185,6 +185,10 @@ def window(place: Place, facts: Facts) -> Span:
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
+def _days(facts: Facts) -> tuple[str, str, date, date]:
+    return facts.place, facts.status, facts.arrival, facts.departure
+
+
 def widened(span: Span, lock: LockFacts) -> Span:
     """The window with the lock's own limits: its rounding, and the lead of one without a clock."""
     if not lock.keeps_windows:
@@ -203,6 +207,8 @@ class Known:
     version: int = -1
     changed_at: datetime = _EPOCH
     first_at: datetime = _EPOCH
+    dated_at: datetime = _EPOCH
+    """When its place, its days or its status last changed."""
     past: list[Facts] = field(default_factory=list)
 
     @property
@@ -281,9 +287,12 @@ class Oracle:
             self._of_guest[booking.guest.email].append(known)
         if version <= known.version:
             return False
-        if known.facts is not None:
-            known.past.append(known.facts)
+        before = known.facts
+        if before is not None:
+            known.past.append(before)
         known.version, known.changed_at = version, at
+        if before is None or known.facts is None or _days(before) != _days(known.facts):
+            known.dated_at = at
         return True
 
     def known(self, ref: str) -> Known:
@@ -410,16 +419,22 @@ class Oracle:
                 self._attempt(known, guest, self.locks[lock], at)
 
     def _spans(self, email: str, place: str) -> list[Span]:
-        """When the guest may be at the place; stays that follow each other on one day are one, without a gap."""
-        stays = [known.facts for known in self._of_guest[email] if known.facts is not None]
-        here = [facts for facts in stays if facts.status == "confirmed" and facts.place == place]
+        """When the guest may be at the place; stays that follow each other on one day are one, without a gap.
+
+        One that was booked when the other was over follows nothing: nobody could hold the door open.
+        """
         joined: list[Span] = []
         last: date | None = None
-        for facts in sorted(here, key=lambda facts: facts.arrival):
+        for known, facts in sorted(self._stays_at(email, place), key=lambda stay: stay[1].arrival):
             span = window(self.places[place], facts)
-            joined.append(Span(joined.pop().starts, span.ends) if facts.arrival == last else span)
+            follows = facts.arrival == last and known.dated_at < joined[-1].ends
+            joined.append(Span(joined.pop().starts, span.ends) if follows else span)
             last = facts.departure
         return joined
+
+    def _stays_at(self, email: str, place: str) -> list[tuple[Known, Facts]]:
+        stays = [(known, known.facts) for known in self._of_guest[email] if known.facts is not None]
+        return [(known, facts) for known, facts in stays if facts.status == "confirmed" and facts.place == place]
 
     def _allowed(self, email: str, lock: str) -> list[Span]:
         """When the guest may open the lock, its own limits included, at whichever place it is."""

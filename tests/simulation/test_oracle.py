@@ -186,6 +186,14 @@ def test_a_given_backup_may_open_from_when_it_was_given(judge, door):
     assert judge.score.opened_outside_window == 1
 
 
+@pytest.mark.parametrize(("booked", "arrivals"), [(OPENS, 1), (CLOSES + timedelta(minutes=5), 0)])
+def test_r44_the_hours_between_two_stays_belong_to_the_guest_unless_the_first_was_over_before(judge, booked, arrivals):
+    later = replace(FACTS, arrival=FACTS.departure, departure=FACTS.departure + timedelta(days=2))
+    judge.delivered(Booking("R2", "HMX2", GUEST, [Version(booked, later)], []), 0, booked)
+    judge.visit("R2", "P1", CLOSES + timedelta(hours=2))
+    assert judge.score.arrivals == arrivals
+
+
 def test_touching_a_strangers_code_is_seen(judge):
     judge.wrote(OPENS, "L1", "remove", "c9", "4711", by_us=True, made_by_us=False)
     judge.wrote(OPENS, "L1", "remove", "c8", "4711", by_us=False, made_by_us=False)
