@@ -120,6 +120,8 @@ class DoorCode:
     lock_name: str
     pin: Pin
     is_backup: bool = False
+    is_confirmed: bool = True
+    """It is known to be on the lock."""
 
 
 def smartlock_code_text(doors: Sequence[DoorCode]) -> str:
@@ -204,6 +206,12 @@ class StayFacts:
         backups = [door for door in self.doors if door.is_backup]
         several = len({door.lock_name for door in self.doors}) > 1
         return _named_lines(backups) if several else smartlock_code_text(backups)
+
+    @property
+    def other_codes(self) -> str:
+        """The stay's PIN on the locks that hold it and need no backup, with their names; "" without such a lock."""
+        helped = {door.lock_name for door in self.doors if door.is_backup}
+        return _named_lines([door for door in self.doors if door.is_confirmed and door.lock_name not in helped])
 
     @property
     def phone_last4(self) -> str:

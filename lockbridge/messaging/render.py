@@ -7,11 +7,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from lockbridge.domain.messages import (
@@ -23,6 +22,10 @@ from lockbridge.domain.messages import (
     fill,
     short_code_values,
 )
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+    from jinja2.sandbox import SandboxedEnvironment
 
 FALLBACK_LANGUAGE = "en"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,4})?")
@@ -62,22 +65,17 @@ class Renderer:
 
     def __init__(self, templates: Path) -> None:
         self._root = templates
-        self._env = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(templates),
-            autoescape=lambda name: bool(name and name.endswith(".html")),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        self._env.filters["breaks"] = breaks
         self._alarms: dict[HostAlarm, tuple[Template, Template]] = {}
         self._dates: dict[str, DateStyle] = {}
 
+    @cached_property
+    def _env(self) -> "SandboxedEnvironment":
+        return _environment(self._root)
+
     def render_guest(self, kind: GuestMessage, language: str, facts: StayFacts) -> Text:
         """The message in the guest's language, else in English. Values are escaped for each of its parts."""
-        spoken = self._spoken(language)
-        values = short_code_values(_cleaned(facts), self._date_style(spoken))
+        spoken, known = self._spoken(language), _cleaned(facts)
+        values = {**short_code_values(known, self._date_style(spoken)), "other_codes": known.other_codes}
         subject, text, body = (
             self._env.get_template(f"guest/{spoken}/{kind}/{part}").render(values)
             for part in ("subject.txt", "body.txt", "body.html")
@@ -105,6 +103,8 @@ class Renderer:
 
     def variables(self, alarm: HostAlarm) -> frozenset[str]:
         """What the context of an alarm must hold (``arrivals``, a list, may always be left out)."""
+        from jinja2 import meta  # noqa: PLC0415 - as below
+
         parsed = self._env.parse(self._source(alarm))
         return frozenset(meta.find_undeclared_variables(parsed)) - {"arrivals"}
 
@@ -124,11 +124,27 @@ class Renderer:
     def _source(self, alarm: HostAlarm) -> str:
         return (self._root / "email" / "host" / f"{alarm}.txt").read_text(encoding="utf-8")
 
-    def _alarm(self, alarm: HostAlarm) -> tuple[Template, Template]:
+    def _alarm(self, alarm: HostAlarm) -> "tuple[Template, Template]":
         if alarm not in self._alarms:
             subject, _, body = self._source(alarm).partition("\n")
             self._alarms[alarm] = (self._env.from_string(subject), self._env.from_string(body.lstrip("\n")))
         return self._alarms[alarm]
+
+
+def _environment(templates: Path) -> "SandboxedEnvironment":
+    from jinja2 import FileSystemLoader, StrictUndefined  # noqa: PLC0415 - 2 MB: who only takes webhooks goes without
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415 - as above
+
+    environment = ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(templates),
+        autoescape=lambda name: bool(name and name.endswith(".html")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters["breaks"] = breaks
+    return environment
 
 
 def _frozen(value: Any) -> Any:

@@ -159,12 +159,17 @@ def _day(day: date) -> str:
 
 def read_mail(mail: Mail) -> list[Told]:
     """What a person finds in a mail: the digits that stand on lines of their own, set apart."""
-    instead = "use this one instead" in mail.text
-    set_apart = (line.strip() for line in mail.text.splitlines() if line.startswith("    "))
-    found = (_DIGITS.fullmatch(line) for line in set_apart)
-    about = next((about for pattern in _NAMED if (about := pattern.search(mail.text))), None)
+    first, _, others = mail.text.partition("The other doors open with:")
+    instead = "use this one instead" in first
+    about = next((about for pattern in _NAMED if (about := pattern.search(first))), None)
     named = tuple(about["locks"].split(", ")) if about else ()
-    return [Told(mail.at, line["pin"], (line["lock"],) if line["lock"] else named, instead) for line in found if line]
+    return _told(mail.at, first, named, instead=instead) + _told(mail.at, others, (), instead=False)
+
+
+def _told(at: datetime, text: str, named: tuple[str, ...], *, instead: bool) -> list[Told]:
+    set_apart = (line.strip() for line in text.splitlines() if line.startswith("    "))
+    found = (_DIGITS.fullmatch(line) for line in set_apart)
+    return [Told(at, line["pin"], (line["lock"],) if line["lock"] else named, instead) for line in found if line]
 
 
 def instant(day: date, at: str, zone: str, *, end: bool) -> datetime:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time
-from hashlib import sha256
 from secrets import token_bytes, token_urlsafe
 from typing import Any
 
@@ -56,6 +55,7 @@ class Address:
 
 
 LONGEST_NAME = 200
+token_hash = hosts.token_hash
 
 
 async def add_host(tools: Tools, name: str, email: str, now: datetime, *, language: str = "en") -> HostId:
@@ -287,14 +287,9 @@ async def add_address(tools: Tools, host: HostId, platform: str, secret: str | N
         msg = f"the secret cannot be used: {problem}"
         raise BadInput(msg)
     token = token_urlsafe(24)
-    hashed = token_hash(token)
+    hashed = hosts.token_hash(token)
     key = await transact(tools, lambda c: hosts.add_endpoint(c, tools.vault, host, platform, hashed, chosen, now))
     return Address(key, platform, token, chosen)
-
-
-def token_hash(token: str) -> bytes:
-    """Under which a webhook address's token is stored."""
-    return sha256(token.encode()).digest()
 
 
 async def preview_lock(tools: Tools, host: HostId, lock: LockId, now: datetime) -> tuple[LockRow, Plan]:

@@ -63,7 +63,7 @@ class Doors:
         own = [(item, False) for item in self.own if item.placement.confirmed or item.placement.lock not in helped]
         given = [(item, True) for item in self.backups]
         return tuple(
-            DoorCode(self.names[item.placement.lock], item.placement.pin, is_backup=is_backup)
+            DoorCode(self.names[item.placement.lock], item.placement.pin, is_backup, item.placement.confirmed)
             for item, is_backup in (*own, *given)
             if item.placement.pin is not None and (only is None or item.placement.id in only)
         )

@@ -49,10 +49,18 @@ def test_r36_each_code_message_tells_every_code_in_text_and_in_html(kind):
     assert pins_told(text.text, pins) == pins_told(text.html, pins) == {"front", "back"}
 
 
-def test_r25_the_backup_message_tells_the_backup_alone():
-    text = RENDERER.render_guest(GuestMessage.BACKUP_CODE, "en", facts())
-    assert pins_told(text.text, {"front": FRONT.pin, "back": BACK.pin}) == {"back"}
-    assert "Back door: 8642" in text.text
+def test_r25_the_backup_message_tells_the_backup_and_what_opens_the_doors_that_need_none():
+    own, gate = DoorCode(BACK.lock_name, Pin("7777")), DoorCode("Gate", Pin("6543"), is_confirmed=False)
+    text = RENDERER.render_guest(GuestMessage.BACKUP_CODE, "en", facts(doors=(FRONT, own, gate, BACK)))
+    pins = {"front": FRONT.pin, "own": own.pin, "gate": gate.pin, "back": BACK.pin}
+    assert pins_told(text.text, pins) == pins_told(text.html, pins) == {"front", "back"}
+    assert text.text.index("Back door: 8642") < text.text.index("other doors") < text.text.index("Front door: 0123")
+
+
+def test_r25_a_backup_message_for_all_doors_speaks_of_no_others():
+    text = RENDERER.render_guest(GuestMessage.BACKUP_CODE, "en", facts(doors=(BACK,)))
+    assert "other doors" not in text.text + text.html
+    assert "    8642\n" in text.text
 
 
 def test_r35_the_fallback_text_tells_no_code():

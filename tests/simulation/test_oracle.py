@@ -79,6 +79,15 @@ def test_a_mail_is_read_as_a_person_reads_it():
     assert [(one.locks, one.pin) for one in told] == [(("Street door",), "4711"), (("Flat door 7",), "0815")]
 
 
+def test_a_mail_that_gives_a_backup_gives_it_for_its_door_alone():
+    text = "Use:\n\n    Flat: 9999\n\nplease use this one instead.\n\nThe other doors open with:\n\n    Street: 0815\n"
+    told = read_mail(Mail(datetime(2026, 6, 1, tzinfo=UTC), "a@example.com", "Your code", text, "<1>"))
+    assert [(one.locks, one.pin, one.instead) for one in told] == [
+        (("Flat",), "9999", True),
+        (("Street",), "0815", False),
+    ]
+
+
 # -- one door, by hand -----------------------------------------------------------------------------------------------
 
 OPENS = datetime(2026, 6, 5, 15, tzinfo=UTC)

@@ -38,6 +38,15 @@ async def test_r23_at_8_00_a_code_that_is_not_set_and_cannot_be_is_replaced_by_a
     assert "backup code of front was given" in engine.whys()
 
 
+async def test_r23_a_guest_of_several_doors_hears_with_the_backup_what_opens_the_others(start):
+    engine = await with_a_broken_lock(start, rules={"front": "standard", "gate": "standard"})
+    await engine.until(EIGHT)
+    (told,) = engine.told_guest("backup_code")
+    others = told.text.partition("The other doors open with:")[2]
+    assert f"gate: {engine.pin(lock='gate')}" in others
+    assert "front" not in others
+
+
 async def test_r23_without_backups_the_host_is_told_at_8_00_with_the_reason_and_what_happens_next(start):
     engine = await with_a_broken_lock(start, settings={"backups": False})
     await engine.until(EIGHT)
