@@ -143,6 +143,7 @@ _NAMED = (
     re.compile(r"Type it on the keypad of (?P<locks>.+)\."),
 )
 _BEGINS = re.compile(r"It works from \w+, (?P<day>\d+ \w+),")
+_ENDS = re.compile(r"It works now and until \w+, (?P<day>\d+ \w+),")
 _DIGITS = re.compile(r"(?:(?P<lock>.*): )?(?P<pin>[0-9]{4,})")
 
 
@@ -341,10 +342,18 @@ class Oracle:
                 self._told_on[known.booking.ref][lock.ref] = told.pin
 
     def _stays_of(self, mail: Mail) -> list[Known]:
-        """The stays a mail is about: those that begin on the day it names, else all of the guest's."""
+        """The stays a mail is about: those that begin or end on the day it names, else all of the guest's."""
         live = [known for known in self._of_guest[mail.to] if known.facts and known.facts.status == "confirmed"]
-        named = _BEGINS.search(mail.text)
-        about = [known for known in live if named and known.facts and _day(known.facts.arrival) == named["day"]]
+        begins, ends = _BEGINS.search(mail.text), _ENDS.search(mail.text)
+        about = [
+            known
+            for known in live
+            if known.facts
+            and (
+                (begins and begins["day"] == _day(known.facts.arrival))
+                or (ends and ends["day"] == _day(known.facts.departure))
+            )
+        ]
         return about or live
 
     def _locks_of(self, known: Known) -> list[LockFacts]:
