@@ -14,6 +14,7 @@ from lockbridge.domain.code import CodeKind, Pin, Window
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId, StayId
 from lockbridge.domain.naming import NameChoice
 from lockbridge.domain.placement import Placement, PlacementState
+from lockbridge.storage.batch import Batch
 from lockbridge.storage.rows import index_pin, open_pin, progress_values, seal_pin, to_placement, wish_values
 from lockbridge.storage.tables import CODE, LOCK, PLACEMENT, STAY
 from lockbridge.storage.vault import Vault
@@ -110,13 +111,15 @@ def by_ids(connection: Connection, vault: Vault, codes: Collection[CodeId]) -> d
     return {CodeId(row.id): to_code(row, vault) for row in connection.execute(select(CODE).where(CODE.c.id.in_(codes)))}
 
 
+_NEW_CODES = Batch(insert(CODE))
+
+
 def insert_codes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store new codes, their numbers given."""
-    if rows:
-        connection.execute(insert(CODE), [dict(row) for row in rows])
+    _NEW_CODES.write(connection, rows)
 
 
-_CHANGE = (
+_CHANGE = Batch(
     update(CODE)
     .where(CODE.c.id == bindparam("_id"))
     .values(
@@ -140,8 +143,7 @@ _CHANGE = (
 
 def change_codes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write what was decided about codes anew: ``_id`` and every column of the decision."""
-    if rows:
-        connection.execute(_CHANGE, [dict(row) for row in rows])
+    _CHANGE.write(connection, rows)
 
 
 def _live() -> Select[Any]:
@@ -211,7 +213,7 @@ _WISH = (
     "state",
     "hold_until",
 )
-_REWISH = (
+_REWISH = Batch(
     update(PLACEMENT)
     .where(PLACEMENT.c.id == bindparam("_id"))
     .values({name: bindparam(name) for name in _WISH} | {"wish": PLACEMENT.c.wish + 1})
@@ -229,8 +231,10 @@ def rewish(connection: Connection, vault: Vault, host: HostId, placements: Seque
         }
         for placement in placements
     ]
-    if rows:
-        connection.execute(_REWISH, rows)
+    _REWISH.write(connection, rows)
+
+
+_NEW_PLACEMENTS = Batch(insert(PLACEMENT))
 
 
 def insert_placements(
@@ -254,8 +258,7 @@ def insert_placements(
         }
         for placement in placements
     ]
-    if rows:
-        connection.execute(insert(PLACEMENT), rows)
+    _NEW_PLACEMENTS.write(connection, rows)
 
 
 def replace_pin(connection: Connection, vault: Vault, host: HostId, placement: Placement, pin: Pin) -> None:

@@ -155,6 +155,10 @@ class InlineCommit:
         self._writer.close()
 
 
+REPEATS = 3
+"""A batch mixes steps that take rows in different orders: PostgreSQL may have to break more than one deadlock."""
+
+
 class _Writer:
     """A connection that stays open between transactions and is replaced after trouble. For one thread."""
 
@@ -170,18 +174,16 @@ class _Writer:
                 connection.close()
 
     def run(self, calls: list[tuple[Step[Any, Any], list[Any]]]) -> list[Sequence[Any]]:
-        """Every call in one transaction, repeated once if that is promising. Raises what went wrong."""
-        try:
-            return self._run_once(calls)
-        except StorageUnavailable as error:
-            self.close()
-            if not error.worth_repeating:
-                raise
-        try:
-            return self._run_once(calls)
-        except StorageUnavailable:
-            self.close()
-            raise
+        """Every call in one transaction, repeated a few times while that is promising. Raises what went wrong."""
+        repeats = 0
+        while True:
+            try:
+                return self._run_once(calls)
+            except StorageUnavailable as error:
+                self.close()
+                repeats += 1
+                if repeats > REPEATS or not error.worth_repeating:
+                    raise
 
     def _run_once(self, calls: list[tuple[Step[Any, Any], list[Any]]]) -> list[Sequence[Any]]:
         connection = self._connection = self._connection or self._database.connect()

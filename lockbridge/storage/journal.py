@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.ids import CodeId, HostId, LockId, StayId
+from lockbridge.storage.batch import Batch
 from lockbridge.storage.tables import ALARM, HISTORY, RUN
 
 
@@ -25,6 +26,9 @@ class Entry:
     lock: LockId | None = None
 
 
+_ENTRIES = Batch(insert(HISTORY))
+
+
 def write(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append to the history."""
     rows = [
@@ -39,8 +43,7 @@ def write(connection: Connection, entries: Sequence[Entry]) -> None:
         }
         for entry in entries
     ]
-    if rows:
-        connection.execute(insert(HISTORY), rows)
+    _ENTRIES.write(connection, rows)
 
 
 def of_stay(connection: Connection, host: HostId, stay: StayId, codes: Sequence[CodeId]) -> list[Entry]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.ids import CodeId, HostId, MessageId, StayId
+from lockbridge.storage.batch import Batch
 from lockbridge.storage.tables import CODE, MESSAGE
 from lockbridge.storage.vault import Vault
 
@@ -50,18 +51,24 @@ class MessageRow:
     text: str | None
 
 
+def _add(new: postgresql.Insert | sqlite.Insert) -> Batch:
+    unsent = and_(MESSAGE.c.state != "sent", MESSAGE.c.state != "refused")
+    return Batch(
+        new.on_conflict_do_update(
+            index_elements=["host_id", "key"],
+            set_={"next_at": new.excluded.next_at, "state": "waiting", "stay_id": new.excluded.stay_id},
+            where=unsent,
+        )
+    )
+
+
+_ADD = {"postgresql": _add(postgresql.insert(MESSAGE)), "sqlite": _add(sqlite.insert(MESSAGE))}
+
+
 def add(connection: Connection, messages: Sequence[NewMessage], now: datetime) -> None:
     """Store messages to be sent; one whose key is known keeps what became of it, and if unsent gets the new time."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(MESSAGE)
-    unsent = and_(MESSAGE.c.state != "sent", MESSAGE.c.state != "refused")
-    statement = statement.on_conflict_do_update(
-        index_elements=["host_id", "key"],
-        set_={"next_at": statement.excluded.next_at, "state": "waiting", "stay_id": statement.excluded.stay_id},
-        where=unsent,
-    )
-    if messages:
-        connection.execute(statement, [_values(message, now) for message in messages])
+    news = {(message.host, message.key): _values(message, now) for message in messages}
+    _ADD[connection.dialect.name].write(connection, list(news.values()))
 
 
 def _values(message: NewMessage, now: datetime) -> dict[str, Any]:

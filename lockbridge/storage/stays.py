@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from lockbridge.domain.book import Booked
 from lockbridge.domain.ids import CodeId, HostId, PropertyId, StayId
 from lockbridge.domain.stay import GuestIdentity, StayStatus
+from lockbridge.storage.batch import Batch
 from lockbridge.storage.rows import CONTACT, open_json, seal_json
 from lockbridge.storage.tables import PROPERTY, STAY
 from lockbridge.storage.types import UtcDateTime
@@ -164,13 +165,15 @@ def add(
     return None if stored is None else StayId(stored)
 
 
+_IMPORTED = Batch(insert(STAY))
+
+
 def add_many(
     connection: Connection, vault: Vault, host: HostId, rows: Sequence[tuple[Mapping[str, Any], Contact]]
 ) -> None:
     """Store many new stays at once (imports)."""
-    connection.execute(
-        insert(STAY), [{"host_id": host, "contact_sealed": _seal(vault, contact), **values} for values, contact in rows]
-    )
+    sealed = [{"host_id": host, "contact_sealed": _seal(vault, contact), **values} for values, contact in rows]
+    _IMPORTED.write(connection, sealed)
 
 
 def change(connection: Connection, vault: Vault, stay: StayId, values: Mapping[str, Any], contact: Contact) -> None:
@@ -262,7 +265,7 @@ def names_with_several(connection: Connection, host: HostId, names: Collection[s
 
 
 _PLAN_AT = bindparam("plan_at", type_=UtcDateTime)
-_PLANNED = (
+_PLANNED = Batch(
     update(STAY)
     .where(STAY.c.id == bindparam("_id"))
     .values(
@@ -282,8 +285,7 @@ def planned(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
     ``_mine``: the stay was found due by this transaction. Any other keeps the time at which it is to be planned.
     """
-    if rows:
-        connection.execute(_PLANNED, [dict(row) for row in rows])
+    _PLANNED.write(connection, rows)
 
 
 def replan_properties(connection: Connection, properties: Collection[PropertyId], now: datetime) -> int:

@@ -4,8 +4,8 @@ In a table: ``Field(sa_type=UtcDateTime)``, ``Field(sa_type=Json)``.
 """
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -91,8 +91,35 @@ class Json(TypeDecorator[Any]):
 
 def dump_json(value: Any) -> str:
     """The document as compact JSON text. Raises ``TypeError`` for what JSON cannot say, dataclasses included."""
-    text = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z).decode()
+    return _storable_json(orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z))
+
+
+def _storable_json(document: bytes) -> str:
+    text = document.decode()
     return _ESCAPED_ZERO.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
+
+
+_OUR_TEXTS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def dump_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as one JSON text that PostgreSQL reads back as rows of a table (``json_populate_recordset``).
+
+    Raises ``TypeError`` for a naive datetime and for what JSON cannot say, dataclasses included.
+    """
+    return _storable_json(orjson.dumps(rows, _as_text, _OUR_TEXTS))
+
+
+def _as_text(value: object) -> str:
+    """Bytes and instants as PostgreSQL reads them, and as :func:`dump_json` writes them into documents."""
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    if isinstance(value, datetime):
+        _refuse_naive(value)
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError
 
 
 def load_json(text: str | bytes | float) -> Any:

@@ -45,6 +45,13 @@ def test_r38_a_key_is_one_message_and_a_sent_one_is_not_sent_again(database, vau
         outbox.add(connection, [], NOW)
 
 
+def test_r38_a_key_said_twice_in_one_batch_is_one_message(database, vault, two):
+    ana, _ = two
+    with database.write() as connection:
+        outbox.add(connection, [message(ana, at=NOW + 2 * DAY), message(ana, at=NOW + DAY)], NOW)
+        assert only(connection, vault, ana).next_at == NOW + DAY
+
+
 def test_a_leased_message_is_nobody_elses_until_the_lease_ends(database, vault, two):
     with database.write() as connection:
         mine = outbox.claim(connection, NOW, UNTIL, "mine", 10)

@@ -42,6 +42,20 @@ def test_the_second_of_two_who_store_one_reservation_is_told_to_find_it(database
         assert stays.add(connection, vault, ana.host, said, Contact()) is None
 
 
+def test_imported_stays_are_like_any_other(database, vault, two):
+    ana, _ = two
+    usual = {"property_id": ana.place, "property_ref": "P1", "platform": "generic", "status": "confirmed"}
+    usual |= {"arrival": date(2026, 6, 11), "departure": date(2026, 6, 13), "created_at": NOW, "plan_at": NOW}
+    contact = Contact("+15550100", None, "guest-7")
+    rows = [({**usual, "external_id": name, "reservation_code": f"HM{name}"}, contact) for name in ("I1", "I2")]
+    with database.write() as connection:
+        stays.add_many(connection, vault, ana.host, rows)
+        for name in ("I1", "I2"):
+            found = stays.find(connection, vault, ana.host, "generic", name)
+            assert (found.arrival, found.departure) == (date(2026, 6, 11), date(2026, 6, 13))
+            assert (found.contact, found.created_at, found.raw_status) == (contact, NOW, "")
+
+
 def test_stays_are_planned_once_and_again_when_something_changes(database, vault, two):
     ana, bob = two
     with database.write() as connection:
