@@ -12,6 +12,7 @@ COPY providers providers
 COPY templates templates
 COPY migrations migrations
 COPY settings.toml LICENSE ./
+RUN python -m compileall -q lockbridge providers
 
 RUN useradd --system --uid 10001 --home-dir /data lockbridge && install -d -o lockbridge -m 700 /data
 USER lockbridge

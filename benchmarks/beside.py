@@ -1,13 +1,15 @@
-"""Starting and ending the processes of :mod:`benchmarks.processes`."""
+"""Starting and ending processes: those of :mod:`benchmarks.processes`, and lockbridge itself."""
 
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from lockbridge.config import variable
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,7 +53,23 @@ def start(*args: str) -> Beside:
 @contextmanager
 def beside(*args: str) -> Iterator[Beside]:
     """One for as long as it is needed."""
-    running = start(*args)
+    with _ended(start(*args)) as running:
+        yield running
+
+
+@contextmanager
+def lockbridge(*command: str, settings: Mapping[str, object]) -> Iterator[Beside]:
+    """The command that people run, with these settings, for as long as it is needed."""
+    given = {variable(name): str(value) for name, value in settings.items()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lockbridge", *command], text=True, cwd=ROOT, env={**os.environ, **given}
+    )
+    with _ended(Beside(process, "")) as running:
+        yield running
+
+
+@contextmanager
+def _ended(running: Beside) -> Iterator[Beside]:
     try:
         yield running
     finally:

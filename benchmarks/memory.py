@@ -1,34 +1,40 @@
-"""T7: how much memory each process takes after work, and how little that grows with the tables."""
+"""T7: how much memory each process takes after work, and how little that grows with the tables.
+
+Resident memory, shared pages included, of the commands that people run (``python -m lockbridge serve``, …): nothing of
+the benchmarks is in them.
+"""
 
 import asyncio
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import uvloop
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
-from benchmarks.beside import beside
+from benchmarks.beside import beside, lockbridge
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground, fill
 from benchmarks.intake import prepare, request
 from benchmarks.kill import wait
-from benchmarks.load import ask_all
+from benchmarks.load import Load, ask_all
 from benchmarks.processes import settings_for
 from benchmarks.push import LOCKS, seed
 from lockbridge.bootstrap import Instead, build
 from lockbridge.storage.database import Database
-from lockbridge.storage.tables import LOCK
+from lockbridge.storage.tables import LOCK, PLACEMENT
 from lockbridge.storage.vault import open_vault
 
 LIMITS = {"intake": 80, "worker": 120, "all-in-one": 160}
+PROBES = [f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode() for path in ("/ready", "/metrics")]
 
 
 def measure(ground: Ground, rows: int, number: int) -> Sequence[Figure]:
     """T7 on SQLite: each process after its work; the worker again beside ``rows`` codes that are not due."""
     used = {
-        "intake": _serving(ground, "intake", number),
+        "intake": _serving(ground, number, "--without-worker"),
         "worker": _working(ground, 10_000),
-        "all-in-one": _serving(ground, "all-in-one", number),
+        "all-in-one": _serving(ground, number),
     }
     figures = [
         Figure("T7", f"sqlite: resident memory, {what}", f"{used[what]:.0f} MB", f"≤ {limit} MB", used[what] <= limit)
@@ -40,22 +46,43 @@ def measure(ground: Ground, rows: int, number: int) -> Sequence[Figure]:
     return figures
 
 
-def _serving(ground: Ground, what: str, number: int) -> float:
-    url = ground.fresh("sqlite")
+def _serving(ground: Ground, number: int, *options: str) -> float:
+    url, port = ground.fresh("sqlite"), _free_port()
     address = asyncio.run(prepare(ground, url, 0))
-    requests = [request(address.token, index) for index in range(number)]
-    with beside(what, url, str(ground.key_file(url))) as server:
-        uvloop.run(ask_all(server.port, requests))
+    requests = PROBES + [request(address.token, index) for index in range(number)]
+    with lockbridge("serve", *options, settings=_settings(ground, url, port)) as server:
+        load = uvloop.run(_ask(port, requests))
+        assert load.statuses == {200: len(requests)}, load.statuses
         return server.resident_mb()
+
+
+async def _ask(port: int, requests: Sequence[bytes]) -> Load:
+    await wait(lambda: _listens(port))
+    return await ask_all(port, requests)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _settings(ground: Ground, url: str, port: int = 8080) -> Mapping[str, object]:
+    """The usual settings, with as many calls at once as the other measurements make."""
+    places = {"database.url": url, "secrets.key_file": ground.key_file(url), "server.port": port}
+    return {**places, "worker.account_parallel": 64, "log.level": "error"}
 
 
 def _working(ground: Ground, number: int) -> float:
     url = ground.fresh("sqlite")
+    not_set = select(func.count()).select_from(PLACEMENT).where(PLACEMENT.c.state != "set")
     with beside("simulator", str(LOCKS)) as simulator:
         asyncio.run(_seed(ground, url, simulator.port, number))
-        with beside("worker", url, str(ground.key_file(url))) as worker:
-            assert worker.line() == "drained"
-            return worker.resident_mb()
+        return _worker_after(ground, url, not_set)
 
 
 def _idle(ground: Ground, rows: int) -> float:
@@ -63,18 +90,24 @@ def _idle(ground: Ground, rows: int) -> float:
     url = ground.fresh("sqlite")
     fill(url, rows)
     open_vault(ground.key_file(url), create=True)
+    now = datetime.now(UTC)
+    untried = select(func.count()).select_from(LOCK).where(LOCK.c.waits == 0, LOCK.c.next_at <= now)
+    return _worker_after(ground, url, untried)
+
+
+def _worker_after(ground: Ground, url: str, left: Select[int]) -> float:
+    """What a worker takes when none of these rows is left."""
     database = Database(url, read_threads=0)
-    with beside("worker", url, str(ground.key_file(url))) as worker:
-        asyncio.run(wait(lambda: _untried(database) == 0))
+    with lockbridge("worker", settings=_settings(ground, url)) as worker:
+        asyncio.run(wait(lambda: _count(database, left) == 0))
         used = worker.resident_mb()
     database.dispose()
     return used
 
 
-def _untried(database: Database) -> int:
+def _count(database: Database, rows: Select[int]) -> int:
     with database.read() as connection:
-        untried = select(func.count()).select_from(LOCK).where(LOCK.c.waits == 0, LOCK.c.next_at <= datetime.now(UTC))
-        return int(connection.execute(untried).scalar_one())
+        return int(connection.execute(rows).scalar_one())
 
 
 async def _seed(ground: Ground, url: str, port: int, number: int) -> None:

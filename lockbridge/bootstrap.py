@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from secrets import randbelow
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.types import ASGIApp
@@ -27,9 +27,9 @@ from lockbridge.storage.commit import Commit, GroupCommit, InlineCommit
 from lockbridge.storage.database import Database, check_schema
 from lockbridge.storage.vault import Vault, open_vault
 from lockbridge.workflows.ports import Policy, Steps
-from providers import PROVIDERS
-from providers._http import client
-from providers.simulator import SimulatedLockApp, simulator_asgi
+
+if TYPE_CHECKING:  # as in the contract
+    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,9 @@ def _built(settings: Settings, other: Instead, database: Database) -> Services:
     vault = other.vault or vault_for(database, settings, clock.now())
     channel = other.channel or channel_of(settings)
     commit: Commit = InlineCommit(database) if other.inline else GroupCommit(database)
-    accounts = ConnectedAccounts(other.providers or PROVIDERS, client(), clock, settings.worker.account_parallel)
+    accounts = ConnectedAccounts(
+        lambda: other.providers or lock_app_kinds(), _http_client, clock, settings.worker.account_parallel
+    )
     return Services(
         database=database,
         commit=commit,
@@ -144,6 +146,7 @@ def policy_of(settings: Settings) -> Policy:
         max_removals=settings.plan.max_removals,
         lease=timedelta(seconds=settings.worker.lease_seconds),
         locks_at_once=settings.worker.locks_at_once,
+        codes_at_once=settings.worker.codes_at_once,
         code_hours_before=timedelta(hours=settings.messages.code_hours_before),
         when_not_ready=settings.messages.when_not_ready,
         message_domain=settings.messages.from_address.rpartition("@")[2].strip("> ") or "lockbridge.invalid",
@@ -155,7 +158,15 @@ def policy_of(settings: Settings) -> Policy:
 
 def lock_app_kinds() -> Mapping[str, ProviderSpec]:
     """Every lock app a host can connect, by its key."""
+    from providers import PROVIDERS  # noqa: PLC0415 - 14 MB with httpx and aiohttp: who calls no lock app goes without
+
     return PROVIDERS
+
+
+def _http_client() -> "httpx.AsyncClient":
+    from providers._http import client  # noqa: PLC0415 - as above
+
+    return client()
 
 
 SAMPLE_LOCKS = (
@@ -170,6 +181,8 @@ SAMPLE_LOCKS = (
 
 def sample_lock_app(control_token: str, clock: Clock) -> ASGIApp:
     """A simulated lock app over HTTP with a few locks; its account's token is ``simulator``."""
+    from providers.simulator import SimulatedLockApp, simulator_asgi  # noqa: PLC0415 - as above
+
     world = SimulatedLockApp(clock.now, Random())  # noqa: S311 - a make-believe lock app
     for ref, name, rules in SAMPLE_LOCKS:
         world.add_lock(ref, name=name, rules=rules)

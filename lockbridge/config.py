@@ -101,6 +101,12 @@ class WorkerSettings(Section):
     locks_at_once: int = Field(
         default=64, ge=1, le=1024, description="How many locks one process works on at the same time."
     )
+    codes_at_once: int = Field(
+        default=2000,
+        ge=1,
+        le=1_000_000,
+        description="How many codes may be on the locks it works on at the same time: they are held in memory.",
+    )
     account_parallel: int = Field(
         default=4, ge=1, le=64, description="How many calls to one lock-app account may be under way at the same time."
     )

@@ -8,14 +8,15 @@ A failed read is never an empty list: ``list_codes`` returns ``[]`` only when th
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities
 from lockbridge.domain.seen import CodeState, Kind, Receipt, Remedy, SeenCode, Trouble, Written
+
+if TYPE_CHECKING:  # a process that only takes webhooks calls no lock app: it does without httpx (2 MB)
+    import httpx
 
 __all__ = [
     "AccountRefused",
@@ -232,7 +233,7 @@ class Connection:
     account: str
     """A name for logs, without secrets."""
     settings: Mapping[str, str]
-    http: httpx.AsyncClient
+    http: "httpx.AsyncClient"
     now: Callable[[], datetime]
 
 

@@ -5,9 +5,9 @@ from asyncio import Semaphore
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
-import httpx
 from structlog.typing import FilteringBoundLogger
 
 from lockbridge.clock import Clock
@@ -33,6 +33,9 @@ from lockbridge.storage.database import Database
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.vault import Vault
 from lockbridge.workflows.ports import Policy, Steps
+
+if TYPE_CHECKING:  # as in the contract
+    import httpx
 
 T = TypeVar("T")
 
@@ -75,18 +78,32 @@ class _Counted:
         return await self._count("open_door", self.driver.open_door(lock))
 
 
-@dataclass(slots=True)
+@dataclass
 class ConnectedAccounts:
-    """Drivers by account, connected when first needed; ``parallel`` bounds the calls under way to each account."""
+    """Drivers by account, connected when first needed; ``parallel`` bounds the calls under way to each account.
 
-    providers: Mapping[str, ProviderSpec]
-    http: httpx.AsyncClient
+    ``kinds`` and ``client`` are called when the first account is connected: a process that only takes webhooks has
+    neither drivers nor an HTTP client in memory.
+    """
+
+    kinds: Callable[[], Mapping[str, ProviderSpec]]
+    client: "Callable[[], httpx.AsyncClient]"
     clock: Clock
     parallel: int
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many calls were made by this process, by verb and outcome."""
     _connected: dict[LockAppId, tuple[Mapping[str, str], Provider]] = field(default_factory=dict)
     _gates: dict[LockAppId, Semaphore] = field(default_factory=dict)
+
+    @cached_property
+    def providers(self) -> Mapping[str, ProviderSpec]:
+        """Every kind of lock app there is a driver for, by its key."""
+        return self.kinds()
+
+    @cached_property
+    def http(self) -> "httpx.AsyncClient":
+        """The one HTTP client of this process."""
+        return self.client()
 
     def provider(self, app: LockAppRow) -> Provider:
         """The driver of an account; connected anew when its settings changed. Raises AccountRefused."""
@@ -108,6 +125,11 @@ class ConnectedAccounts:
         if app.id not in self._gates:
             self._gates[app.id] = asyncio.Semaphore(min(self.providers[app.provider].max_parallel, self.parallel))
         return self._gates[app.id]
+
+    async def close(self) -> None:
+        """Let go of the HTTP client, where one was needed."""
+        if "http" in vars(self):
+            await self.http.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +153,4 @@ class Services:
         """Write what waits to be written and let go of everything."""
         await self.commit.close()
         self.database.dispose()
-        await self.accounts.http.aclose()
+        await self.accounts.close()

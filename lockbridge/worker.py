@@ -59,6 +59,8 @@ class Worker:
     failing: set[str] = field(default_factory=set)
     ticked_at: datetime | None = None
     """When the last tick ended, well or not: a worker that hangs ends none."""
+    stopping: bool = False
+    """A tick that takes longer than the patience at the end is let go; the scheduler need not complain of that."""
 
     def start(self) -> None:
         """Begin to tick, in the running event loop."""
@@ -86,7 +88,11 @@ class Worker:
         task = asyncio.ensure_future(self._tick(job))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
-        await asyncio.shield(task)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not self.stopping:
+                raise
 
     async def _tick(self, job: Job) -> None:
         """One tick; an outage is logged once when it begins and once when it ends (law 12)."""
@@ -105,6 +111,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Start nothing more, and give what is under way a moment to write down what came of it."""
+        self.stopping = True
         self.scheduler.pause()
         if self.running:
             await asyncio.wait(self.running, timeout=PATIENCE.total_seconds())

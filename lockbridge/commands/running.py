@@ -4,7 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import typer
@@ -14,10 +14,9 @@ from lockbridge.bootstrap import services
 from lockbridge.commands.session import make_ready, settings_of, to_stderr
 from lockbridge.config import Settings, unknown_variables
 from lockbridge.services import Services
-from lockbridge.web.app import build_web
-from lockbridge.web.server import listen
-from lockbridge.web.server import serve as answer_requests
-from lockbridge.worker import Worker
+
+if TYPE_CHECKING:
+    from lockbridge.worker import Worker
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -39,6 +38,10 @@ def serve(
 
 
 async def _serve(settings: Settings, *, with_worker: bool) -> None:
+    from lockbridge.web.app import build_web  # noqa: PLC0415 - 11 MB that a worker has no use for
+    from lockbridge.web.server import listen  # noqa: PLC0415 - as above
+    from lockbridge.web.server import serve as answer_requests  # noqa: PLC0415 - as above
+
     stop = stop_on_signals()
     async with services(settings) as built:
         at = listen(settings.server.host, settings.server.port)
@@ -52,8 +55,10 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
 
 
 @asynccontextmanager
-async def _working(built: Services, settings: Settings) -> AsyncIterator[Worker]:
+async def _working(built: Services, settings: Settings) -> "AsyncIterator[Worker]":
     """A worker that ticks, and at the end writes down what came of the calls under way."""
+    from lockbridge.worker import Worker  # noqa: PLC0415 - 2 MB that taking webhooks has no use for
+
     worker = Worker(built, settings.worker.tick_seconds)
     worker.start()
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -301,6 +302,11 @@ def account_connected(connection: Connection, app: LockAppId, now: datetime) -> 
     connection.execute(
         update(LOCK).where(LOCK.c.lock_app_id == app, LOCK.c.lease.is_(None)).values(next_at=now, hold_until=None)
     )
+
+
+def token_hash(token: str) -> bytes:
+    """Under which a webhook address's token is stored."""
+    return sha256(token.encode()).digest()
 
 
 def add_endpoint(

@@ -26,7 +26,6 @@ from lockbridge.storage.database import StorageUnavailable
 from lockbridge.storage.hosts import EndpointRow
 from lockbridge.storage.vault import VaultError
 from lockbridge.workflows import receive as intake
-from lockbridge.workflows.connect import token_hash
 
 PREFIX = "/webhooks/"
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -147,7 +146,7 @@ class Hooks:
         return STORED
 
     async def _endpoint(self, token: str, now: datetime) -> EndpointRow | None:
-        hashed = token_hash(token)
+        hashed = hosts.token_hash(token)
         known = self._addresses.get(hashed)
         if known is not None and now < known[0]:
             return known[1]

@@ -36,6 +36,7 @@ class Policy:
     max_removals: int = 20
     lease: timedelta = timedelta(minutes=5)
     locks_at_once: int = 64
+    codes_at_once: int = 2000
     code_hours_before: timedelta = timedelta(hours=24)
     when_not_ready: WhenNotReady = WhenNotReady.HOLD
     message_domain: str = "lockbridge.invalid"

@@ -40,9 +40,11 @@ from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.locks import Intents, LockWork, Look, Pass, strangers_digest
 from lockbridge.workflows import choose, notify, trouble
-from lockbridge.workflows.ports import Tools, transact
+from lockbridge.workflows.ports import Policy, Tools, transact
 from lockbridge.workflows.trouble import Found
 
+CLAIMED_TOGETHER = 8
+"""How many locks are leased and loaded in one go."""
 ROUNDS = 3
 """How often one pass plans anew after carrying a plan out: a removal makes room, a replacement is completed."""
 SOON = timedelta(seconds=5)
@@ -84,28 +86,44 @@ class Attendance:
         """Whether another call may be begun."""
         return monotonic() < self.stop_at
 
+    @property
+    def size(self) -> int:
+        """How many codes are wanted or known on the lock."""
+        return len(self.work.placements)
+
 
 async def push_due(tools: Tools, now: datetime) -> int:
     """Attend to every lock that is due. How many passes were made."""
-    at_once = tools.policy.locks_at_once
-    running: set[asyncio.Task[Tally]] = set()
+    running: dict[asyncio.Task[Tally], int] = {}
     passes, more = 0, True
     while True:
-        free = 2 * at_once - len(running)
-        claimed = await claim(tools, now, free) if more and free >= at_once else []
-        more = more and (free < at_once or len(claimed) == free)
-        running |= {asyncio.create_task(_attend_safely(tools, attendance, now)) for attendance in claimed}
+        while more and _has_room(tools.policy, running):
+            wanted = min(tools.policy.locks_at_once, CLAIMED_TOGETHER)
+            claimed = await claim(tools, now, wanted)
+            more = len(claimed) == wanted
+            running |= {asyncio.create_task(_attend_safely(tools, each, now)): each.size for each in claimed}
         if not running:
             return passes
-        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        running = {task: size for task, size in running.items() if task not in done}
         passes += len(done)
+
+
+def _has_room(policy: Policy, running: Mapping[asyncio.Task[Tally], int]) -> bool:
+    """Whether more locks may be taken in hand: neither too many, nor with too many codes on them to hold in memory."""
+    return len(running) < policy.locks_at_once and sum(running.values()) < policy.codes_at_once
 
 
 async def attend_to(tools: Tools, ids: Collection[LockId], now: datetime) -> dict[LockId, Tally]:
     """Attend to these locks now, whatever they were waiting for. Locks somebody else attends to are left out."""
-    claimed = await claim(tools, now, len(ids), only=ids)
-    tallies = await asyncio.gather(*(_attend_safely(tools, attendance, now) for attendance in claimed))
-    return {attendance.work.lock.id: tally for attendance, tally in zip(claimed, tallies, strict=True)}
+    tallies: dict[LockId, Tally] = {}
+    left = sorted(ids)
+    while left:
+        some, left = left[:CLAIMED_TOGETHER], left[CLAIMED_TOGETHER:]
+        claimed = await claim(tools, now, len(some), only=some)
+        done = await asyncio.gather(*(_attend_safely(tools, attendance, now) for attendance in claimed))
+        tallies |= {attendance.work.lock.id: tally for attendance, tally in zip(claimed, done, strict=True)}
+    return tallies
 
 
 async def hint(tools: Tools, ids: Collection[LockId], now: datetime) -> None:
