@@ -12,10 +12,10 @@ UV := $(BIN)/uv
 COVERED := lockbridge/domain/*,lockbridge/workflows/*
 COVERAGE := 95
 
-.PHONY: help install demo serve test check format lint types imports coverage bench lock clean
+.PHONY: help install demo serve test interop interop-ha check format lint types imports coverage bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## set up .venv: a virtual environment with everything that is needed
 
@@ -37,6 +37,12 @@ serve: $(READY) ## run the service on an embedded SQLite database in data/
 
 test: $(READY) ## run all tests, on SQLite and on a PostgreSQL that they start themselves
 	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+interop: $(READY) ## run the lock apps against counterparts nobody here wrote (needs Node.js 20 or later, and npm)
+	@LOCKBRIDGE_INTEROP=require $(BIN)/pytest -q -m interop tests/interop
+
+interop-ha: $(READY) ## run that of Home Assistant against Home Assistant itself (needs Python 3.13, and what interop needs)
+	@LOCKBRIDGE_INTEROP=require $(BIN)/pytest -q -m interop_ha tests/interop
 
 check: format lint types imports coverage ## format, lint, types, import contracts, tests with coverage
 
@@ -70,5 +76,5 @@ lock: $(READY) ## compile requirements/ anew from pyproject.toml
 
 clean: ## remove what was installed and built; data/ stays
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* \
-	  htmlcov dist build *.egg-info
+	  htmlcov dist build .interop *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from lockbridge import assets
+from lockbridge.accounts.connected import ConnectedAccounts
 from lockbridge.clock import Clock, SystemClock
 from lockbridge.config import Settings
 from lockbridge.contract import ProviderSpec
@@ -21,7 +22,7 @@ from lockbridge.messaging.console import ConsoleChannel
 from lockbridge.messaging.email import Mailer, Security
 from lockbridge.messaging.render import Renderer
 from lockbridge.platforms import PLATFORMS
-from lockbridge.services import ConnectedAccounts, Services
+from lockbridge.services import Services
 from lockbridge.storage import keys
 from lockbridge.storage.commit import Commit, GroupCommit, InlineCommit
 from lockbridge.storage.database import Database, check_schema
@@ -65,7 +66,13 @@ def _built(settings: Settings, other: Instead, database: Database) -> Services:
     channel = other.channel or channel_of(settings)
     commit: Commit = InlineCommit(database) if other.inline else GroupCommit(database)
     accounts = ConnectedAccounts(
-        lambda: other.providers or lock_app_kinds(), _http_client, clock, settings.worker.account_parallel
+        lambda: other.providers or lock_app_kinds(),
+        _http_client,
+        database,
+        commit,
+        vault,
+        clock,
+        settings.worker.account_parallel,
     )
     return Services(
         database=database,

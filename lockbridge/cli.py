@@ -28,6 +28,7 @@ COMMANDS = {
     "property": ("place:app", "The places that are rented, and which locks open them."),
     "lock-app": ("lock_app:app", "The accounts that locks are reached through."),
     "lock": ("lock:app", "The locks, and what is on them."),
+    "keypad": ("keypad:app", "What somebody has to program at locks that have no connection."),
     "platform": ("platform:app", "The booking platforms, and the addresses they send webhooks to."),
     "stay": ("stay:app", "The reservations, their codes, and why everything is as it is."),
     "code": ("code:app", "The codes on the locks."),

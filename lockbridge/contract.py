@@ -5,15 +5,16 @@ the domain. Everything a driver raises on purpose is a :class:`ProviderError`; i
 A failed read is never an empty list: ``list_codes`` returns ``[]`` only when the lock app said so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities
 from lockbridge.domain.seen import CodeState, Kind, Receipt, Remedy, SeenCode, Trouble, Written
+from lockbridge.inbound import Hook, Ignored
 
 if TYPE_CHECKING:  # a process that only takes webhooks calls no lock app: it does without httpx (2 MB)
     import httpx
@@ -217,13 +218,83 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field of the form with which a host connects the lock app."""
+    """One field of the form with which a host connects the lock app.
+
+    ``help`` says where to find the value. A field with a ``default`` may be left out; ``""`` makes it optional.
+    """
 
     name: str
     label: str
     secret: bool = False
     help: str = ""
     default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many calls an account may make in how long a time."""
+
+    calls: int
+    per: timedelta
+
+
+class Pace(Protocol):
+    """How often the account may be called. Shared by all processes."""
+
+    async def turn(self) -> None:
+        """Wait until one more call may be made. Raises RateLimited when that is too far off."""
+        ...
+
+    async def heard(self, remaining: int, resets_at: datetime) -> None:
+        """Learn from an answer how many calls are left until ``resets_at`` (UTC)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What signing in gave: an access token, when it ends (UTC; None: it does not), and how to get the next one."""
+
+    access: str = field(repr=False)
+    expires_at: datetime | None = None
+    refresh: str | None = field(default=None, repr=False)
+
+
+Renew: TypeAlias = Callable[[Grant | None], Awaitable[Grant]]
+"""Signs in: with the grant before, or – None – with the host's settings. Raises ProviderError."""
+
+
+class Tokens(Protocol):
+    """The account's access token: kept sealed, fetched by one process at a time."""
+
+    async def current(self, renew: Renew, *, refused: str | None = None) -> str:
+        """A token that should be good; ``refused`` is one the lock app did not take. Raises what ``renew`` raises."""
+        ...
+
+
+class Notebook(Protocol):
+    """What a person has to do at the keypads of an account without connection, and what they have done."""
+
+    async def codes(self, lock: LockRef) -> Sequence[SeenCode]:
+        """What should be on the lock: SETTING until a person says that it is, REMOVING until they took it off."""
+        ...
+
+    async def ask_to_set(self, lock: LockRef, spec: CodeSpec) -> CodeRef:
+        """Have a person program a code."""
+        ...
+
+    async def ask_to_remove(self, lock: LockRef, ref: CodeRef) -> Receipt:
+        """Have a person take a code off; one that is not said to be there yet counts no more. Raises CodeGone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LookAt:
+    """What a lock app's webhook leads to: a look at these locks of its account; none named: at all of them."""
+
+    locks: tuple[LockRef, ...] = ()
+
+
+Hint: TypeAlias = LookAt | Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +306,9 @@ class Connection:
     settings: Mapping[str, str]
     http: "httpx.AsyncClient"
     now: Callable[[], datetime]
+    tokens: Tokens
+    pace: Pace
+    notebook: Notebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,5 +321,11 @@ class ProviderSpec:
     connect: Callable[[Connection], Provider]
     max_parallel: int = 8
     """How many calls to one account may be under way at once."""
+    rate: Rate | None = None
+    """The vendor's limit for one account, where one is known."""
+    kinds: Mapping[str, Capabilities] = field(default_factory=dict)
+    """What the locks can do, by the kind of lock: for the documentation. ``list_locks`` says it for each lock."""
+    hook: Hook[Hint] | None = None
+    """How the vendor's own webhooks are verified and read. They only ever cause a look."""
     maturity: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Against what the driver was tested, honestly."""

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lockbridge.contract import ProviderSpec
-from providers import simulator
+from providers import manual, simulator
 
-PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType({spec.key: spec for spec in (simulator.PROVIDER,)})
+PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
+    {
+        spec.key: spec
+        for spec in (
+            manual.PROVIDER,
+            simulator.PROVIDER,
+        )
+    }
+)
 """Every lock app a host can connect, by its key."""

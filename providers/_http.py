@@ -12,11 +12,14 @@ The rules, for every brand alike:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from time import monotonic
 from types import MappingProxyType
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import aiohttp
 import httpx
@@ -39,11 +42,14 @@ from lockbridge.contract import (
     NameRefused,
     NameTaken,
     OutcomeUnknown,
+    Pace,
     PinRefused,
     PinTaken,
     ProviderError,
     RateLimited,
     Rejected,
+    Renew,
+    Tokens,
     Unreachable,
     WindowRefused,
 )
@@ -69,9 +75,14 @@ _USUAL_PAUSE = timedelta(seconds=60)
 _LONGEST_PAUSE = timedelta(days=1)
 
 
-_SAID: Mapping[type[ProviderError], str] = MappingProxyType(
+class TokenRefused(AccountRefused):
+    """The access token is not taken (any more): worth signing in anew, once."""
+
+
+SAID: Mapping[type[ProviderError], str] = MappingProxyType(
     {
         AccountRefused: "the lock app does not let this account in",
+        TokenRefused: "the lock app does not let this account in",
         LockNotFound: "the account has no such lock",
         LockOffline: "the lock cannot be reached",
         LockFull: "the lock is full",
@@ -83,7 +94,8 @@ _SAID: Mapping[type[ProviderError], str] = MappingProxyType(
         WindowRefused: "the lock app does not take this window",
     }
 )
-_STATUSES: Mapping[int, type[ProviderError]] = MappingProxyType({401: AccountRefused, 403: AccountRefused})
+"""An error in words, where the brand's driver has none of its own."""
+_STATUSES: Mapping[int, type[ProviderError]] = MappingProxyType({401: TokenRefused, 403: AccountRefused})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +124,95 @@ class Patience:
 
     async def read(self, once: Callable[[], Awaitable[T]]) -> T:
         """Do it until it answers or the patience is used up; raises the last Unreachable."""
+        started = monotonic()
+        try:
+            return await once()
+        except Unreachable as error:
+            return await self._again(once, error, started)
+
+    async def _again(self, once: Callable[[], Awaitable[T]], error: Unreachable, started: float) -> T:
+        """The tries after the first, which began at ``started`` and ended with ``error``."""
+        left = self.within.total_seconds() - (monotonic() - started)
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(self.tries) | stop_before_delay(self.within),
+            stop=stop_after_attempt(self.tries) | stop_before_delay(left),
             wait=wait_random_exponential(multiplier=0.2, max=1.0),
             retry=retry_if_exception_type(Unreachable),
             sleep=self.sleep,
             reraise=True,
         )
+        failed = [error]
 
         async def attempt() -> T:
+            if failed:
+                raise failed.pop()
             return await once()
 
         return await retrying(attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. ``body`` is sent as JSON, ``form`` as a form, ``params`` in the address.
+
+    ``reads`` says of a POST that it changes nothing, so that it may be repeated. ``errors`` is this call's own table.
+    """
+
+    method: str
+    path: str
+    body: object = field(default=None, repr=False)
+    form: Mapping[str, Any] | None = field(default=None, repr=False)
+    params: Mapping[str, Any] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    errors: ErrorTable | None = None
+    reads: bool = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing is changed by it: only then may it be sent again."""
+        return self.reads or self.method == "GET"
+
+    @property
+    def address(self) -> str:
+        """The path as it goes over the wire, ``params`` included: httpx would parse the whole address twice."""
+        return f"{self.path}?{httpx.QueryParams(self.params)}" if self.params else self.path
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as it goes over the wire."""
+        if self.form is not None:
+            return urlencode(self.form).encode()
+        return None if self.body is None else orjson.dumps(self.body)
+
+    @property
+    def content_type(self) -> Mapping[str, str]:
+        """The header that says what the body is."""
+        if self.form is not None:
+            return {"content-type": "application/x-www-form-urlencoded"}
+        return {} if self.body is None else {"content-type": "application/json"}
+
+
+def bearer(request: Request, token: str) -> Request:
+    """The request with the token in its Authorization header."""
+    return replace(request, headers={**request.headers, "authorization": f"Bearer {token}"})
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """The account's access token: how it is fetched (``renew``) and how a request carries it."""
+
+    tokens: Tokens
+    renew: Renew
+    carry: Callable[[Request, str], Request] = bearer
+
+    async def token(self, *, refused: str | None = None) -> str:
+        """One that should be good; ``refused`` is one that was not taken.
+
+        Raises ProviderError, but never OutcomeUnknown: what was to be done with the token has not been sent.
+        """
+        try:
+            return await self.tokens.current(self.renew, refused=refused)
+        except OutcomeUnknown as error:
+            raise Unreachable(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,50 +226,72 @@ class Vendor:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     patience: Patience = Patience()
     timeout: httpx.Timeout = field(default_factory=lambda: TIMEOUT)
+    sign_in: SignIn | None = None
+    """How to get the access token that each request carries; None: ``headers`` are all that is needed."""
+    pace: Pace | None = None
+    left: Callable[[httpx.Response], tuple[int, datetime] | None] = lambda _: None
+    """How many calls an answer's headers say are left, and until when; None: they do not say."""
 
-    async def ask(
-        self, method: str, path: str, parse: Callable[[Any], T], *, idempotent: bool, body: object = None
-    ) -> T:
-        """Send one request and read the answer's JSON (None when it is empty) with ``parse``.
+    async def ask(self, request: Request, parse: Callable[[Any], T]) -> T:
+        """Send a request and read the answer's JSON (None when it is empty) with ``parse``.
 
-        ``idempotent`` says that nothing is changed by it: only then may it be repeated. ``parse`` raises LookupError,
-        TypeError, ValueError or AttributeError for an answer that does not make sense. Raises ProviderError only.
+        ``parse`` raises LookupError, TypeError, ValueError or AttributeError for an answer that does not make sense.
+        Raises ProviderError only.
         """
-        if not idempotent:
-            return await self._once(method, path, parse, idempotent=False, body=body)
-        return await self.patience.read(lambda: self._once(method, path, parse, idempotent=True, body=body))
+        if not request.is_read:
+            return await self._once(request, parse)
+        return await self.patience.read(lambda: self._once(request, parse))
 
-    async def _once(self, method: str, path: str, parse: Callable[[Any], T], *, idempotent: bool, body: object) -> T:
+    async def _once(self, request: Request, parse: Callable[[Any], T]) -> T:
+        """With a token that is refused once: sign in anew and ask once more, since nothing was done."""
+        if self.sign_in is None:
+            return await self._sent(request, parse)
+        token = await self.sign_in.token()
+        try:
+            return await self._sent(self.sign_in.carry(request, token), parse)
+        except TokenRefused:
+            anew = await self.sign_in.token(refused=token)
+            return await self._sent(self.sign_in.carry(request, anew), parse)
+
+    async def _sent(self, request: Request, parse: Callable[[Any], T]) -> T:
+        if self.pace is not None:
+            await self.pace.turn()
         try:
             response = await self.http.request(
-                method,
-                self.base + path,
-                content=None if body is None else orjson.dumps(body),
-                headers={**self.headers, "content-type": "application/json"} if body is not None else self.headers,
+                request.method,
+                self.base + request.address,
+                content=request.content,
+                headers={**self.headers, **request.headers, **request.content_type},
                 timeout=self.timeout,
                 follow_redirects=False,
             )
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
-            raise _no_answer(error, idempotent=idempotent) from None
-        return self._read(response, parse, idempotent=idempotent)
+            raise _no_answer(error, is_read=request.is_read) from None
+        await self._learn(response)
+        return self._read(response, parse, request)
 
-    def _read(self, response: httpx.Response, parse: Callable[[Any], T], *, idempotent: bool) -> T:
+    async def _learn(self, response: httpx.Response) -> None:
+        count = self.left(response)
+        if count is not None and self.pace is not None:
+            await self.pace.heard(*count)
+
+    def _read(self, response: httpx.Response, parse: Callable[[Any], T], request: Request) -> T:
         body, status = _json(response), response.status_code
         if status == httpx.codes.TOO_MANY_REQUESTS:
             msg = "the lock app asks for fewer calls"
             raise RateLimited(msg, retry_after(response.headers.get("retry-after"), self.now()))
-        meaning = self.errors.meaning(status, body)
+        meaning = (request.errors or self.errors).meaning(status, body)
         if meaning is not None:
-            raise meaning(_SAID.get(meaning, "the lock app refused"))
+            raise meaning(SAID.get(meaning, "the lock app refused"))
         if status not in _OK:
-            raise _failure(status, idempotent=idempotent)
+            raise _failure(status, is_read=request.is_read)
         try:
             if body is _GARBAGE:
                 raise ValueError  # noqa: TRY301 - garbage and a wrong shape are one case
             return parse(body)
         except (LookupError, TypeError, ValueError, AttributeError):
             msg = "the lock app's answer makes no sense"
-            raise _lost(msg, idempotent=idempotent) from None
+            raise _lost(msg, is_read=request.is_read) from None
 
 
 def _json(response: httpx.Response) -> Any:
@@ -192,11 +303,11 @@ def _json(response: httpx.Response) -> Any:
         return _GARBAGE
 
 
-def _no_answer(error: Exception, *, idempotent: bool) -> ProviderError:
+def _no_answer(error: Exception, *, is_read: bool) -> ProviderError:
     name = type(error.__cause__ or error).__name__
     if _was_never_sent(error):
         return Unreachable(f"no connection to the lock app ({name})")
-    return _lost(f"the lock app's answer was lost ({name})", idempotent=idempotent)
+    return _lost(f"the lock app's answer was lost ({name})", is_read=is_read)
 
 
 def _was_never_sent(error: Exception) -> bool:
@@ -209,18 +320,18 @@ def _was_never_sent(error: Exception) -> bool:
     return isinstance(error, _UNSENT)
 
 
-def _lost(message: str, *, idempotent: bool) -> ProviderError:
-    return Unreachable(message) if idempotent else OutcomeUnknown(message)
+def _lost(message: str, *, is_read: bool) -> ProviderError:
+    return Unreachable(message) if is_read else OutcomeUnknown(message)
 
 
-def _failure(status: int, *, idempotent: bool) -> ProviderError:
+def _failure(status: int, *, is_read: bool) -> ProviderError:
     """What a status means that the brand's own table does not explain."""
     message = f"the lock app answered {status}"
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         return Unreachable(message)
-    if status in _REFUSED and status not in _LOST and not idempotent:
+    if status in _REFUSED and status not in _LOST and not is_read:
         return Rejected(message)
-    return _lost(message, idempotent=idempotent)
+    return _lost(message, is_read=is_read)
 
 
 def retry_after(header: str | None, now: datetime) -> timedelta:
@@ -240,12 +351,23 @@ def _instant(header: str) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-def client(*, connections: int = 100) -> httpx.AsyncClient:
-    """The HTTP client to hand to drivers: aiohttp's pool, and a request is sent once.
+def is_http(address: str) -> bool:
+    """Whether an address that a host typed in can be asked over HTTP."""
+    try:
+        parsed = httpx.URL(address)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in {"http", "https"} and bool(parsed.host)
 
-    aiohttp by itself repeats a PUT or DELETE whose kept connection was dropped, which may do a write twice.
+
+def client(*, connections: int = 100) -> httpx.AsyncClient:
+    """The HTTP client to hand to drivers: aiohttp's pool, no cookies, and a request is sent once.
+
+    A cookie that one account was given would be sent with another's requests. aiohttp by itself repeats a PUT or DELETE
+    whose kept connection was dropped, which may do a write twice.
     """
-    return httpx.AsyncClient(transport=AiohttpTransport(client=lambda: _session(connections)))
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx.AsyncClient(transport=AiohttpTransport(client=lambda: _session(connections)), cookies=cookies)
 
 
 def _session(connections: int) -> aiohttp.ClientSession:

@@ -45,8 +45,8 @@ def fill_in(spec: ProviderSpec, given: Mapping[str, str], known: Mapping[str, st
 
 
 def _ask(field: FormField) -> str:
-    """A prompt that echoes no secret; without a terminal a secret is one line of standard input."""
-    if field.default is not None and not field.secret:
+    """A prompt that echoes no secret; without a terminal a secret that is needed is one line of standard input."""
+    if field.default is not None and not (field.secret and sys.stdin.isatty()):
         return field.default
     words = field.label + (f" ({field.help})" if field.help else "")
     if sys.stdin.isatty():

@@ -7,17 +7,20 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from lockbridge.bootstrap import lock_app_kinds
+from lockbridge.capabilities import markdown
+from lockbridge.commands.addresses import SecretEnvOption, SecretOption, given_secret, show_address
 from lockbridge.commands.answers import fill_in, from_environment, pairs
 from lockbridge.commands.session import HostOption, JsonOption, run, the_host
 from lockbridge.commands.show import as_json, counted, say, table, working
 from lockbridge.contract import ProviderSpec, Unreachable
 from lockbridge.domain.ids import HostId, LockAppId
+from lockbridge.inbound import Hook
 from lockbridge.services import Services
 from lockbridge.storage import hosts
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.locks import LockRow
 from lockbridge.workflows import connect
-from lockbridge.workflows.connect import BadInput
+from lockbridge.workflows.connect import Address, BadInput
 
 app = typer.Typer(no_args_is_help=True)
 PATIENCE_SECONDS = 30
@@ -52,6 +55,12 @@ def kinds(json: JsonOption = False) -> None:
         as_json(rows)
     else:
         table(rows, empty="there are none")
+
+
+@app.command()
+def matrix() -> None:
+    """Print what every lock app can do, as docs/providers.md shows it."""
+    typer.echo(markdown(lock_app_kinds()), nl=False)
 
 
 @app.command()
@@ -147,6 +156,30 @@ def change(
     with working(f"asking {spec.title} for its locks"):
         locks = run(context, work)
     say(f"{row.name} is connected, with {counted(len(locks), 'lock')}")
+
+
+@app.command()
+def webhook(
+    context: typer.Context,
+    account: AppArgument,
+    secret: SecretOption = False,
+    secret_env: SecretEnvOption = None,
+    host: HostOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make an address to which the lock app's cloud sends its webhooks. Address and secret are shown this once."""
+
+    async def row_of(built: Services) -> LockAppRow:
+        return await _account(built, await the_host(built, host), account)
+
+    row = run(context, row_of)
+    known = given_secret(row.name, secret_env, asked=secret)
+
+    async def work(built: Services) -> tuple[Hook[Any], Address]:
+        address = await connect.add_hook(built, row, known, built.clock.now())
+        return built.accounts.hooks[row.provider], address
+
+    show_address(context, *run(context, work), given=bool(known), json=json)
 
 
 async def _in_time(asking: Awaitable[T], name: str) -> T:

@@ -1,15 +1,13 @@
 """``lockbridge platform``: the booking platforms, and the addresses they send webhooks to."""
 
-import os
-import sys
 from typing import Annotated, Any
 
 import typer
 from sqlalchemy import Connection
 
-from lockbridge.commands.session import HostOption, JsonOption, run, settings_of, the_host
-from lockbridge.commands.show import as_json, say, table
-from lockbridge.config import Settings
+from lockbridge.commands.addresses import SecretEnvOption, SecretOption, given_secret, show_address
+from lockbridge.commands.session import HostOption, JsonOption, run, the_host
+from lockbridge.commands.show import as_json, table
 from lockbridge.domain.ids import HostId
 from lockbridge.platforms import PLATFORMS
 from lockbridge.services import Services
@@ -24,12 +22,8 @@ app = typer.Typer(no_args_is_help=True)
 def connect_platform(
     context: typer.Context,
     key: Annotated[str, typer.Argument(metavar="PLATFORM", help="Which one, as `platform list` shows them.")],
-    secret: Annotated[
-        bool, typer.Option("--secret", help="Ask for the secret the platform signs with, instead of drawing one.")
-    ] = False,
-    secret_env: Annotated[
-        str | None, typer.Option(metavar="VARIABLE", help="The environment variable that holds that secret.")
-    ] = None,
+    secret: SecretOption = False,
+    secret_env: SecretEnvOption = None,
     host: HostOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -37,38 +31,12 @@ def connect_platform(
     if key not in PLATFORMS:
         msg = f"{key!r} is no booking platform here: one of {', '.join(sorted(PLATFORMS))}"
         raise BadInput(msg)
-    known = _secret(key, secret_env, asked=secret)
+    known = given_secret(PLATFORMS[key].title, secret_env, asked=secret)
 
     async def work(built: Services) -> Address:
         return await connect.add_address(built, await the_host(built, host), key, known, built.clock.now())
 
-    address = run(context, work)
-    url = f"{base_url(settings_of(context))}/webhooks/{key}/{address.token}"
-    if json:
-        as_json({"endpoint": address.id, "platform": key, "url": url, "secret": address.secret})
-        return
-    say("Keep both secret; they are not shown again.")
-    say(f"  address  {url}")
-    say(f"  secret   {'as you gave it' if known else address.secret}")
-    say(PLATFORMS[key].setup_help)
-
-
-def _secret(key: str, variable: str | None, *, asked: bool) -> str | None:
-    if variable is not None and not os.environ.get(variable):
-        msg = f"the environment variable {variable} is empty or missing"
-        raise BadInput(msg)
-    if variable is not None:
-        return os.environ[variable]
-    if not asked:
-        return None
-    if sys.stdin.isatty():
-        return str(typer.prompt(f"The secret {PLATFORMS[key].title} signs with", hide_input=True))
-    return sys.stdin.readline().strip() or None
-
-
-def base_url(settings: Settings) -> str:
-    """How the internet reaches the server."""
-    return settings.server.public_url or f"http://{settings.server.host}:{settings.server.port}"
+    show_address(context, PLATFORMS[key], run(context, work), given=bool(known), json=json)
 
 
 @app.command("list")

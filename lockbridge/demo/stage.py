@@ -21,8 +21,8 @@ from lockbridge.clock import VirtualClock
 from lockbridge.config import DatabaseSettings, MessagesSettings, SecretsSettings, Settings, SmtpSettings
 from lockbridge.domain.ids import LockRef
 from lockbridge.domain.retry import next_healthcheck
-from lockbridge.platforms.signatures import sign_standard_webhook
 from lockbridge.services import Services
+from lockbridge.signatures import sign_standard_webhook
 from lockbridge.storage.database import migrate
 from lockbridge.storage.due import next_due
 from lockbridge.web.app import build_web

@@ -12,7 +12,7 @@ from typing import Any
 from lockbridge.demo.stage import ACCOUNT_TOKEN, Stage
 from lockbridge.demo.teller import Teller, pin_in
 from lockbridge.domain.ids import HostId, LockId, LockRef, PropertyId
-from lockbridge.platforms.signatures import standard_secret
+from lockbridge.signatures import standard_secret
 from lockbridge.storage import journal, locks, stays
 from lockbridge.workflows import connect, explain, resync
 from lockbridge.workflows.connect import Address, NewProperty

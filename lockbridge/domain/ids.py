@@ -15,6 +15,7 @@ PlacementId = NewType("PlacementId", int)
 MessageId = NewType("MessageId", int)
 DeliveryId = NewType("DeliveryId", int)
 EndpointId = NewType("EndpointId", int)
+NoteId = NewType("NoteId", int)
 
 LockRef = NewType("LockRef", str)
 """How a lock app names one of its locks."""

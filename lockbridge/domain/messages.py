@@ -63,11 +63,13 @@ class HostAlarm(StrEnum):
     POOL_EMPTY = "pool_empty"
     LOCK_FULL = "lock_full"
     CODE_CHANGED_BY_HAND = "code_changed_by_hand"
+    CODE_STAYS_VALID = "code_stays_valid"
     PIN_SPACE_EXHAUSTED = "pin_space_exhausted"
     PLAN_REFUSED = "plan_refused"
     MESSAGE_REFUSED = "message_refused"
     BAD_SIGNATURE = "bad_signature"
     DELIVERY_DEAD = "delivery_dead"
+    KEYPAD_WORK = "keypad_work"
 
 
 class UnknownShortCode(ValueError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from lockbridge.domain.code import Window
 from lockbridge.domain.health import HORIZON
 from lockbridge.domain.lock import Capabilities, Readback
 from lockbridge.domain.observe import Observation, differences, settled
@@ -34,6 +35,7 @@ class NoteKind(StrEnum):
     ADOPTED = "adopted"
     VANISHED = "vanished"
     CHANGED_BY_HAND = "changed_by_hand"
+    CANNOT_TAKE_BACK = "cannot_take_back"
     REMOVED = "removed"
     REMOVING = "removing"
     REFUSED = "refused"
@@ -95,8 +97,19 @@ def after_look(placement: Placement, observation: Observation, capabilities: Cap
     if unwanted(placement, code, capabilities, now):
         step = _to_be_removed(placement, code, capabilities, now)
     else:
+        placement, chosen = _chosen_late(placement, code, capabilities)
+        notes = (*notes, *chosen)
         step = _there(placement, code, capabilities, now)
     return replace(step, notes=(*notes, *step.notes))
+
+
+def _chosen_late(
+    placement: Placement, code: SeenCode, capabilities: Capabilities
+) -> tuple[Placement, tuple[Note, ...]]:
+    """Digits that a lock app chooses may come after its answer: then a look is the first to show them."""
+    if not capabilities.chooses_pin or code.pin is None or code.pin == placement.pin:
+        return placement, ()
+    return replace(placement, pin=code.pin), (Note(NoteKind.PIN_CHOSEN, "the lock app chose the digits"),)
 
 
 def _answered(placement: Placement, code: SeenCode, capabilities: Capabilities) -> Placement:
@@ -123,19 +136,52 @@ def _replaced_is_gone(
 
 def _to_be_removed(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> Settled:
     """Still there though it must not be. What cannot be taken back is left until its own window ends."""
-    if placement.state is not PlacementState.REMOVING:
+    is_news = placement.state is not PlacementState.REMOVING
+    if is_news:
         placement = replace(_healthy(placement), state=PlacementState.REMOVING, asked_at=None)
     if placement.held(now):
         return Settled(placement)
     if not capabilities.can_remove:
-        return Settled(replace(placement, hold_until=_gone_by_itself(placement, code, now)))
+        notes = _stays_valid(placement, code, now) if is_news and placement.ended is not None else ()
+        return Settled(replace(placement, hold_until=_gone_by_itself(placement, code, now)), notes)
     if code.state is CodeState.REMOVING or _removal_awaited(placement, capabilities, now):
         return Settled(_looking_again(placement, now))
     return Settled(placement) if placement.asked_at is None else _unheeded(placement, capabilities, now)
 
 
+def left_behind(placement: Placement, action: Action, capabilities: Capabilities, now: datetime) -> tuple[Note, ...]:
+    """What the host must hear when a code is replaced whose old digits go on opening at times not wanted any more."""
+    if action.verb is not Verb.SET or action.ref is None or action.spec is None or capabilities.can_remove:
+        return ()
+    old = placement.asked.window if placement.asked else None
+    new = action.spec.window
+    if old is None or new is None or old.over(now) or _covers(new, old, now):
+        return ()
+    return (_cannot_take_back(old.ends),)
+
+
+def _covers(new: Window, old: Window, now: datetime) -> bool:
+    """Whether what is left of the old window lies within the new one."""
+    ends_in_time = new.ends is None or (old.ends is not None and old.ends <= new.ends)
+    return ends_in_time and max(old.starts, now) >= new.starts
+
+
+def _stays_valid(placement: Placement, code: SeenCode, now: datetime) -> tuple[Note, ...]:
+    ends = _ends(placement, code)
+    return () if ends is not None and ends <= now else (_cannot_take_back(ends),)
+
+
+def _cannot_take_back(ends: datetime | None) -> Note:
+    until = f"until {ends:%a %d %b %Y %H:%M} UTC" if ends else "until somebody deletes them at the lock"
+    return Note(NoteKind.CANNOT_TAKE_BACK, f"the lock app cannot take it back: its digits open {until}")
+
+
+def _ends(placement: Placement, code: SeenCode) -> datetime | None:
+    return code.window.ends if code.window else placement.window.ends
+
+
 def _gone_by_itself(placement: Placement, code: SeenCode, now: datetime) -> datetime:
-    ends = code.window.ends if code.window else placement.window.ends
+    ends = _ends(placement, code)
     return ends if ends is not None and ends > now else next_healthcheck(now)
 
 

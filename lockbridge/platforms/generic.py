@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from lockbridge import signatures
 from lockbridge.domain.stay import StayStatus
-from lockbridge.platforms import signatures
-from lockbridge.platforms.contract import Delivery, Event, Ignored, Platform, ReservationEvent, dedupe_key_for
+from lockbridge.inbound import Delivery, Ignored, dedupe_key_for
+from lockbridge.platforms.contract import Event, Platform, ReservationEvent
 from lockbridge.platforms.reading import Fields, fields_of, require_order
 
 KEY = "generic"

@@ -4,18 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
+from lockbridge import signatures
 from lockbridge.domain.stay import StayStatus
-from lockbridge.platforms import signatures
-from lockbridge.platforms.contract import (
-    Delivery,
-    Event,
-    Ignored,
-    Notice,
-    Platform,
-    ReservationEvent,
-    Unreadable,
-    dedupe_key_for,
-)
+from lockbridge.inbound import Delivery, Ignored, Unreadable, dedupe_key_for
+from lockbridge.platforms.contract import Event, Notice, Platform, ReservationEvent
 from lockbridge.platforms.reading import Fields, fields_of, parse_day, parse_moment, require_order, said
 
 KEY = "hospitable"

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from lockbridge.platforms.contract import Unreadable
+from lockbridge.inbound import Unreadable
 
 LONGEST_REF = 200
 LONGEST_TEXT = 1000

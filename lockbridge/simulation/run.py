@@ -24,9 +24,9 @@ from lockbridge.config import Settings
 from lockbridge.contract import ProviderError
 from lockbridge.domain.ids import HostId, LockId, LockRef
 from lockbridge.domain.retry import next_healthcheck
-from lockbridge.platforms.contract import Delivery
-from lockbridge.platforms.signatures import hmac_hex_digest, sign_standard_webhook, standard_secret
+from lockbridge.inbound import Delivery
 from lockbridge.services import Services
+from lockbridge.signatures import hmac_hex_digest, sign_standard_webhook, standard_secret
 from lockbridge.simulation import webhooks
 from lockbridge.simulation.lockapp import WatchedLockApp, manual
 from lockbridge.simulation.mishaps import WEATHERS, Ears, MortalCommit, Mortality, Post, Weather, mortal_provider
@@ -266,7 +266,7 @@ class Simulation:
             ("hospitable", f"s{number}"),
         ):
             address = await connect.add_address(services, host, platform, secret, now)
-            token = connect.token_hash(address.token)
+            token = hosts.token_hash(address.token)
             endpoint = await services.database.ask(hosts.find_endpoint, services.vault, token)
             assert endpoint is not None  # noqa: S101 - it was just made
             self._endpoints[(number, platform)] = endpoint

@@ -1,7 +1,7 @@
 """Questions about hosts and what they connected: properties, lock apps, matches, webhook addresses."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from hashlib import sha256
 from typing import Any
@@ -88,6 +88,8 @@ class EndpointRow:
     host: HostId
     platform: str
     secret: "Secret"
+    app: LockAppId | None = None
+    """The lock-app account whose webhooks come here; None: a booking platform's."""
 
 
 class Secret(str):
@@ -309,15 +311,25 @@ def token_hash(token: str) -> bytes:
     return sha256(token.encode()).digest()
 
 
-def add_endpoint(
-    connection: Connection, vault: Vault, host: HostId, platform: str, token_hash: bytes, secret: str, now: datetime
-) -> EndpointId:
-    """Store a webhook address; of its token only the hash."""
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """A webhook address to be stored; of its token only the hash. ``app``: for a lock app's webhooks."""
+
+    host: HostId
+    platform: str
+    token_hash: bytes
+    secret: str = field(repr=False)
+    app: LockAppId | None = None
+
+
+def add_endpoint(connection: Connection, vault: Vault, new: NewEndpoint, now: datetime) -> EndpointId:
+    """Store a webhook address."""
     values = {
-        "host_id": host,
-        "platform": platform,
-        "token_hash": token_hash,
-        "secret_sealed": vault.seal(secret, SECRET),
+        "host_id": new.host,
+        "lock_app_id": new.app,
+        "platform": new.platform,
+        "token_hash": new.token_hash,
+        "secret_sealed": vault.seal(new.secret, SECRET),
         "created_at": now,
     }
     return EndpointId(connection.execute(insert(ENDPOINT).values(**values).returning(ENDPOINT.c.id)).scalar_one())
@@ -329,10 +341,16 @@ def find_endpoint(connection: Connection, vault: Vault, token_hash: bytes) -> En
     if row is None:
         return None
     secret = Secret(vault.open(row.secret_sealed, SECRET) if row.secret_sealed else "")
-    return EndpointRow(EndpointId(row.id), HostId(row.host_id), row.platform, secret)
+    app = LockAppId(row.lock_app_id) if row.lock_app_id is not None else None
+    return EndpointRow(EndpointId(row.id), HostId(row.host_id), row.platform, secret, app)
+
+
+def app_of_endpoint(connection: Connection, endpoint: EndpointId) -> LockAppId | None:
+    """The lock-app account whose webhooks come to this address."""
+    return connection.execute(select(ENDPOINT.c.lock_app_id).where(ENDPOINT.c.id == endpoint)).scalar_one_or_none()
 
 
 def endpoints_of_host(connection: Connection, host: HostId) -> list[tuple[EndpointId, str, datetime]]:
-    """A host's webhook addresses without what is secret in them: id, platform, since when."""
-    mine = select(ENDPOINT).where(ENDPOINT.c.host_id == host).order_by(ENDPOINT.c.id)
+    """A host's addresses for booking platforms without what is secret in them: id, platform, since when."""
+    mine = select(ENDPOINT).where(ENDPOINT.c.host_id == host, ENDPOINT.c.lock_app_id.is_(None)).order_by(ENDPOINT.c.id)
     return [(EndpointId(row.id), row.platform, row.created_at) for row in connection.execute(mine)]

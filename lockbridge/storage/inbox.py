@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.ids import DeliveryId, EndpointId, HostId
-from lockbridge.storage.tables import DELIVERY
+from lockbridge.storage.tables import DELIVERY, ENDPOINT
 from lockbridge.storage.vault import Vault
 
 BODY = "delivery"
@@ -163,6 +163,13 @@ def erase_bodies(connection: Connection, before: datetime) -> None:
     """Erase webhooks as they came that were received before an instant (R45); that they came is kept."""
     old = update(DELIVERY).where(DELIVERY.c.received_at < before, DELIVERY.c.body_sealed.is_not(None))
     connection.execute(old.values(body_sealed=None, next_at=None))
+
+
+def erase_hints(connection: Connection, before: datetime) -> None:
+    """Erase what lock apps' clouds sent before an instant: it may quote the digits of codes (R45)."""
+    theirs = select(ENDPOINT.c.id).where(ENDPOINT.c.lock_app_id.is_not(None))
+    old = update(DELIVERY).where(DELIVERY.c.received_at < before, DELIVERY.c.body_sealed.is_not(None))
+    connection.execute(old.where(DELIVERY.c.endpoint_id.in_(theirs)).values(body_sealed=None, next_at=None))
 
 
 def next_due_at(connection: Connection) -> datetime | None:

@@ -311,6 +311,16 @@ def poke_each(connection: Connection, moments: Mapping[LockId, datetime]) -> Non
         connection.execute(_POKE, [{"_id": lock, "_at": moments[lock]} for lock in sorted(moments)])
 
 
+def look_soon(connection: Connection, app: LockAppId, refs: Collection[LockRef], at: datetime) -> int:
+    """Have these locks of an account – none named: all of them – looked at no later than ``at``. How many there are."""
+    theirs = [LOCK.c.lock_app_id == app, *([LOCK.c.ref.in_(refs)] if refs else [])]
+    keys = [LockId(key) for key in connection.execute(select(LOCK.c.id).where(*theirs)).scalars()]
+    sooner = or_(LOCK.c.look_at.is_(None), LOCK.c.look_at > at)
+    connection.execute(update(LOCK).where(LOCK.c.id.in_(keys), sooner).values(look_at=at))
+    poke_locks(connection, keys, at)
+    return len(keys)
+
+
 _AT = bindparam("_at", type_=UtcDateTime)
 _POKE = (
     update(LOCK)

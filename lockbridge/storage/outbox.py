@@ -193,6 +193,12 @@ def erase_texts(connection: Connection, stays: Collection[StayId]) -> None:
         connection.execute(update(MESSAGE).where(MESSAGE.c.stay_id.in_(stays)).values(text_sealed=None))
 
 
+def erase_texts_of(connection: Connection, kind: str, before: datetime) -> None:
+    """Erase what was said in messages of a kind that quotes digits and belongs to no stay (R45)."""
+    old = update(MESSAGE).where(MESSAGE.c.kind == kind, MESSAGE.c.created_at < before, MESSAGE.c.state == "sent")
+    connection.execute(old.values(text_sealed=None))
+
+
 def erase_facts(connection: Connection, before: datetime) -> None:
     """Erase what was said in messages older than an instant (R45); that they were sent is kept."""
     old = update(MESSAGE).where(MESSAGE.c.created_at < before, MESSAGE.c.state.in_(("sent", "refused", "cancelled")))

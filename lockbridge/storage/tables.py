@@ -117,7 +117,41 @@ class LockApp(Table, table=True):
     state: str = "connected"
     state_detail: str | None = None
     blocked_until: datetime | None = _instant(nullable=True)
+    paced_until: datetime | None = _instant(nullable=True)
+    """Up to when the turns to call the account are given away, by all processes together."""
     created_at: datetime = _instant()
+
+
+class AccessToken(Table, table=True):
+    """The access token of a lock-app account. The lease says which process is fetching a new one."""
+
+    __tablename__ = "access_token"
+
+    lock_app_id: int | None = Field(default=None, foreign_key="lock_app.id", primary_key=True, sa_type=BigInteger)
+    token_sealed: bytes | None = _sealed()
+    lease: str | None = None
+    lease_until: datetime | None = _instant(nullable=True)
+
+
+class Note(Table, table=True):
+    """What a person has to do, or did, at the keypad of a lock without connection: the code that is or will be there.
+
+    ``state``: ``to_set``, ``set``, ``to_remove``, ``unwanted``. A code that was taken off has no note any more.
+    """
+
+    __table_args__ = (Index("ix_note_lock_app_id_ref", "lock_app_id", "lock_ref"),)
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    lock_app_id: int = _to("lock_app.id")
+    lock_ref: str
+    state: str
+    pin_sealed: bytes | None = _sealed()
+    name: str
+    opens_at: datetime | None = _instant(nullable=True)
+    closes_at: datetime | None = _instant(nullable=True)
+    asked_at: datetime = _instant()
+    done_at: datetime | None = _instant(nullable=True)
 
 
 class Lock(Table, table=True):
@@ -158,10 +192,14 @@ class Match(Table, table=True):
 
 
 class Endpoint(Table, table=True):
-    """A webhook address of a host. The token in its path is stored only as a hash."""
+    """A webhook address of a host. The token in its path is stored only as a hash.
+
+    ``platform`` is who posts to it: a booking platform, or the provider of the lock-app account ``lock_app_id``.
+    """
 
     id: int | None = _key()
     host_id: int = _to("host.id", index=True)
+    lock_app_id: int | None = _to("lock_app.id", nullable=True)
     platform: str
     token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
     secret_sealed: bytes | None = _sealed()
@@ -428,6 +466,8 @@ HOST = metadata.tables["host"]
 PROPERTY = metadata.tables["property"]
 PROPERTY_REF = metadata.tables["property_ref"]
 LOCK_APP = metadata.tables["lock_app"]
+ACCESS_TOKEN = metadata.tables["access_token"]
+NOTE = metadata.tables["note"]
 LOCK = metadata.tables["lock"]
 MATCH = metadata.tables["match"]
 ENDPOINT = metadata.tables["endpoint"]

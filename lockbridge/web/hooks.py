@@ -19,7 +19,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from lockbridge.domain.ids import EndpointId
-from lockbridge.platforms.contract import Delivery, Platform, Unauthenticated
+from lockbridge.inbound import Delivery, Hook, Unauthenticated
 from lockbridge.services import Services
 from lockbridge.storage import hosts
 from lockbridge.storage.database import StorageUnavailable
@@ -55,6 +55,14 @@ def answer(outcome: str, status: int, content: Mapping[str, str], headers: Mappi
     raw = [(name.encode(), value.encode()) for name, value in every.items()]
     start = {"type": "http.response.start", "status": status, "headers": raw}
     return Answer(outcome, start, {"type": "http.response.body", "body": body})
+
+
+def replied(text: str) -> Answer:
+    """Stored, in the words a sender insists on."""
+    body = text.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    start = {"type": "http.response.start", "status": 200, "headers": headers}
+    return Answer("stored", start, {"type": "http.response.body", "body": body})
 
 
 STORED = answer("stored", 200, {"status": "stored"})
@@ -96,29 +104,38 @@ class Hooks:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; one that breaks off gets no answer."""
-        platform, token = self._target(scope["path"])
+        sender, _, token = scope["path"].removeprefix(PREFIX).partition("/")
+        hook: Hook[Any] | None = None
         try:
-            found = await self._answer(scope, receive, platform, token) if platform else NO_SUCH_ADDRESS
+            hook = await self._hook(sender, token)
+            found = await self._answer(scope, receive, hook, token) if hook else NO_SUCH_ADDRESS
         except _GoneError:
-            self.outcomes[platform.key if platform else "", "broken_off"] += 1
+            self.outcomes[hook.key if hook else "", "broken_off"] += 1
             return
-        self.outcomes[platform.key if platform else "", found.outcome] += 1
+        except StorageUnavailable as error:
+            found = self._failed(error)
+        self.outcomes[hook.key if hook else "", found.outcome] += 1
         await send(found.start)  # type: ignore[arg-type]  # a message nobody changes
         await send(found.body)  # type: ignore[arg-type]  # the same
 
-    def _target(self, path: str) -> tuple[Platform | None, str]:
-        key, _, token = path.removeprefix(PREFIX).partition("/")
-        return (self.services.platforms.get(key) if TOKEN.fullmatch(token) else None), token
+    async def _hook(self, sender: str, token: str) -> Hook[Any] | None:
+        """A booking platform; or a kind of lock app, where the address exists: to know those, drivers are loaded."""
+        if not TOKEN.fullmatch(token):
+            return None
+        known = self.services.platforms.get(sender)
+        if known is None and await self._endpoint(token, self.services.clock.now()):
+            return self.services.accounts.hooks.get(sender)
+        return known
 
-    async def _answer(self, scope: Scope, receive: Receive, platform: Platform, token: str) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, hook: Hook[Any], token: str) -> Answer:
         if scope["method"] != "POST":
             return ONLY_POST
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        limit = min(self.max_body, platform.max_body)
+        limit = min(self.max_body, hook.max_body)
         if _announced(headers) > limit:
             return TOO_LARGE
         try:
-            return await self._take(receive, platform, token, headers, limit)
+            return await self._take(receive, hook, token, headers, limit)
         except _GoneError:
             raise
         except _TooLargeError:
@@ -127,23 +144,23 @@ class Hooks:
             return self._failed(error)
 
     async def _take(
-        self, receive: Receive, platform: Platform, token: str, headers: Mapping[str, str], limit: int
+        self, receive: Receive, hook: Hook[Any], token: str, headers: Mapping[str, str], limit: int
     ) -> Answer:
         now = self.services.clock.now()
         endpoint = await self._endpoint(token, now)
-        if endpoint is None or endpoint.platform != platform.key:
+        if endpoint is None or endpoint.platform != hook.key:
             return NO_SUCH_ADDRESS
         body = await _whole_body(receive, limit)
         now = self.services.clock.now()
         try:
-            await intake.accept(self.services, endpoint, platform, Delivery(headers, body, now, url_token=token), now)
+            await intake.accept(self.services, endpoint, hook, Delivery(headers, body, now, url_token=token), now)
         except Unauthenticated as error:
-            await self._tell_refused(endpoint, platform, str(error), now)
+            await self._tell_refused(endpoint, hook, str(error), now)
             return unauthenticated(str(error))
         if self._is_down:
             self._is_down = False
             self.services.log.info("webhooks are stored again")
-        return STORED
+        return STORED if hook.reply is None else replied(hook.reply)
 
     async def _endpoint(self, token: str, now: datetime) -> EndpointRow | None:
         hashed = hosts.token_hash(token)
@@ -157,14 +174,14 @@ class Hooks:
         self._addresses[hashed] = (now + REMEMBERED_FOR, found)
         return found
 
-    async def _tell_refused(self, endpoint: EndpointRow, platform: Platform, reason: str, now: datetime) -> None:
+    async def _tell_refused(self, endpoint: EndpointRow, hook: Hook[Any], reason: str, now: datetime) -> None:
         """Have the host told, unless that was done a moment ago."""
         if now < self._quiet_until.get(endpoint.id, now):
             return
         self._quiet_until[endpoint.id] = now + REFUSALS_TOLD_EVERY
-        self.services.log.warning("a webhook was refused", platform=platform.key, endpoint=endpoint.id, reason=reason)
+        self.services.log.warning("a webhook was refused", platform=hook.key, endpoint=endpoint.id, reason=reason)
         try:
-            await intake.refused(self.services, endpoint, platform, reason, now)
+            await intake.refused(self.services, endpoint, hook, reason, now)
         except StorageUnavailable as error:
             self._quiet_until[endpoint.id] = now + error.retry_after
             self._failed(error)

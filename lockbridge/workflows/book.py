@@ -319,7 +319,7 @@ class _Run:
             if ended != item.placement:
                 self.written.rewished[row.host].append(ended)
                 self.written.poke(ended.lock, max(ended.remove_at or self.now, self.now))
-                why = f"the stay was cancelled; the code comes off at {alarms.moment(ended.remove_at or self.now)}"
+                why = f"the stay was cancelled; the code is to come off at {alarms.moment(ended.remove_at or self.now)}"
                 self.written.history.append(Entry(self.now, row.host, "cancelled", why, row.id, row.code, ended.lock))
 
     def _is_shared(self, row: StayRow) -> bool:

@@ -7,7 +7,8 @@ from functools import partial
 from sqlalchemy import Connection
 
 from lockbridge.domain.ids import HostId, StayId
-from lockbridge.storage import codes, inbox, journal, outbox, stays
+from lockbridge.domain.messages import HostAlarm
+from lockbridge.storage import codes, inbox, journal, notes, outbox, stays
 from lockbridge.storage.journal import Entry
 from lockbridge.workflows.ports import Tools, transact
 
@@ -29,6 +30,7 @@ async def clean_up(tools: Tools, now: datetime) -> Erased:
         pins += page
     while page := await transact(tools, partial(_erase_guests, tools=tools, now=now)):
         guests += page
+    await transact(tools, partial(_erase_quoted, before=now - tools.policy.pin_retention))
     await transact(tools, partial(_erase_words, tools=tools, now=now))
     await transact(tools, lambda c: journal.close_stale_alarms(c, ("bad_signature",), now))
     return Erased(pins, guests)
@@ -38,6 +40,13 @@ def _erase_pins(connection: Connection, tools: Tools, now: datetime) -> int:
     erased = codes.erase_pins(connection, now - tools.policy.pin_retention, now, PAGE)
     outbox.erase_texts(connection, set(codes.stays_of_codes(connection, erased).values()))
     return len(erased)
+
+
+def _erase_quoted(connection: Connection, before: datetime) -> None:
+    """Digits that stand elsewhere: what people read about keypads, and what lock apps' clouds wrote of their codes."""
+    outbox.erase_texts_of(connection, HostAlarm.KEYPAD_WORK.value, before)
+    notes.forget_unwanted(connection, before)
+    inbox.erase_hints(connection, before)
 
 
 def _erase_guests(connection: Connection, tools: Tools, now: datetime) -> int:

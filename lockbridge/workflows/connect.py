@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from secrets import token_bytes, token_urlsafe
 from typing import Any
 
 from sqlalchemy import Connection
 
-from lockbridge.contract import FoundLock, ProviderError
+from lockbridge.contract import FoundLock, Grant, ProviderError
 from lockbridge.domain.book import ended
 from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId
 from lockbridge.domain.lock import Readback
@@ -19,9 +19,11 @@ from lockbridge.domain.placement import Ended
 from lockbridge.domain.plan import Plan, preview
 from lockbridge.domain.settings import CodeSettings
 from lockbridge.domain.stay import known_zone
-from lockbridge.platforms.signatures import standard_secret
-from lockbridge.storage import codes, hosts, locks, stays
-from lockbridge.storage.hosts import LockAppRow
+from lockbridge.inbound import Hook
+from lockbridge.signatures import standard_secret
+from lockbridge.storage import accounts, codes, hosts, locks, stays
+from lockbridge.storage.accounts import StoredToken
+from lockbridge.storage.hosts import LockAppRow, NewEndpoint
 from lockbridge.storage.locks import LockRow
 from lockbridge.storage.rows import dump_capabilities
 from lockbridge.workflows import alarms, backup, trouble
@@ -50,12 +52,11 @@ class Address:
 
     id: EndpointId
     platform: str
-    token: str
-    secret: str
+    token: str = field(repr=False)
+    secret: str = field(repr=False)
 
 
 LONGEST_NAME = 200
-token_hash = hosts.token_hash
 
 
 async def add_host(tools: Tools, name: str, email: str, now: datetime, *, language: str = "en") -> HostId:
@@ -152,9 +153,21 @@ async def add_lock_app(
 ) -> tuple[LockAppId, list[LockRow]]:
     """Connect a lock app and list its locks. Raises ProviderError when it refuses us: then nothing is stored."""
     draft = LockAppRow(LockAppId(0), host, provider, name, hosts.Credentials(settings), "connected", None, None)
-    found = await tools.accounts.provider(draft).list_locks()
-    app = await transact(tools, lambda c: hosts.add_lock_app(c, tools.vault, host, provider, name, settings, now))
+    driver, token = tools.accounts.draft(draft)
+    found = await driver.list_locks()
+    app = await transact(tools, lambda c: _add_lock_app(c, tools, draft, token.grant, now))
     return app, await _remember(tools, replace(draft, id=app), found, now)
+
+
+def _add_lock_app(
+    connection: Connection, tools: Tools, draft: LockAppRow, grant: Grant | None, now: datetime
+) -> LockAppId:
+    """Store an account, and the token that it was tried with: some can be fetched only once."""
+    given = draft.settings
+    app = hosts.add_lock_app(connection, tools.vault, draft.host, draft.provider, draft.name, given, now)
+    if grant is not None:
+        accounts.put_token(connection, tools.vault, app, StoredToken(accounts.digest(given), grant))
+    return app
 
 
 async def reconnect(tools: Tools, app: LockAppRow, settings: Mapping[str, str], now: datetime) -> list[LockRow]:
@@ -162,14 +175,21 @@ async def reconnect(tools: Tools, app: LockAppRow, settings: Mapping[str, str], 
 
     Raises ProviderError when it refuses us: then the account stays as it was.
     """
+    if settings == app.settings:
+        return await sync_locks(tools, app, now)
     draft = replace(app, settings=hosts.Credentials(settings))
-    found = await tools.accounts.provider(draft).list_locks()
-    await transact(tools, lambda c: _change_and_reconnect(c, tools, draft, now))
+    driver, token = tools.accounts.draft(draft)
+    found = await driver.list_locks()
+    await transact(tools, lambda c: _change_and_reconnect(c, tools, draft, token.grant, now))
     return await _remember(tools, draft, found, now)
 
 
-def _change_and_reconnect(connection: Connection, tools: Tools, app: LockAppRow, now: datetime) -> None:
+def _change_and_reconnect(
+    connection: Connection, tools: Tools, app: LockAppRow, grant: Grant | None, now: datetime
+) -> None:
     hosts.change_lock_app(connection, tools.vault, app.host, app.id, app.settings)
+    if grant is not None:
+        accounts.put_token(connection, tools.vault, app.id, StoredToken(accounts.digest(app.settings), grant))
     _reconnected(connection, app, now)
 
 
@@ -281,15 +301,32 @@ async def add_address(tools: Tools, host: HostId, platform: str, secret: str | N
     if platform not in tools.platforms:
         msg = f"{platform!r} is no booking platform here: one of {', '.join(sorted(tools.platforms))}"
         raise BadInput(msg)
-    chosen = secret or standard_secret(token_bytes(32))
-    problem = tools.platforms[platform].secret_problem(chosen)
-    if problem:
+    return await _address(tools, host, tools.platforms[platform], secret, now)
+
+
+async def add_hook(tools: Tools, app: LockAppRow, secret: str | None, now: datetime) -> Address:
+    """Make the address to which a lock app's cloud sends its webhooks; without a secret one is drawn.
+
+    Raises BadInput when this kind of lock app sends none, or the secret cannot be used.
+    """
+    hook = tools.accounts.hooks.get(app.provider)
+    if hook is None:
+        msg = f"{app.name} sends no webhooks: its locks are looked at in turn"
+        raise BadInput(msg)
+    return await _address(tools, app.host, hook, secret, now, app=app.id)
+
+
+async def _address(
+    tools: Tools, host: HostId, hook: Hook[Any], secret: str | None, now: datetime, *, app: LockAppId | None = None
+) -> Address:
+    token = token_urlsafe(24)
+    chosen = token if hook.secret_is_address else secret or standard_secret(token_bytes(32))
+    if problem := hook.secret_problem(chosen):
         msg = f"the secret cannot be used: {problem}"
         raise BadInput(msg)
-    token = token_urlsafe(24)
-    hashed = hosts.token_hash(token)
-    key = await transact(tools, lambda c: hosts.add_endpoint(c, tools.vault, host, platform, hashed, chosen, now))
-    return Address(key, platform, token, chosen)
+    new = NewEndpoint(host, hook.key, hosts.token_hash(token), chosen, app)
+    key = await transact(tools, lambda c: hosts.add_endpoint(c, tools.vault, new, now))
+    return Address(key, hook.key, token, chosen)
 
 
 async def preview_lock(tools: Tools, host: HostId, lock: LockId, now: datetime) -> tuple[LockRow, Plan]:

@@ -32,7 +32,7 @@ from lockbridge.storage.hosts import PropertyRow
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.outbox import MessageRow, NewMessage
 from lockbridge.storage.stays import StayRow
-from lockbridge.workflows import alarms, backup
+from lockbridge.workflows import alarms, backup, notebook
 from lockbridge.workflows.ports import Tools, transact
 
 BATCH = 50
@@ -164,6 +164,9 @@ def _tells_backups_again(due: Due, first: dict[StayId, MessageId]) -> bool:
 
 def _host_due(connection: Connection, tools: Tools, message: MessageRow) -> Due:
     host = hosts.get_host(connection, tools.vault, message.host)
+    if message.kind == HostAlarm.KEYPAD_WORK:
+        work = notebook.facts(connection, tools.vault, message.host, message.facts["app"])
+        message = replace(message, facts=work)
     return Due(message, host.email if host else None)
 
 
@@ -247,7 +250,9 @@ def _give_backups(connection: Connection, tools: Tools, due: Due, now: datetime)
         backup.give(connection, tools, due.stay, lock, placement.window, now, why=why)
 
 
-def _host_text(tools: Tools, due: Due) -> Text:
+def _host_text(tools: Tools, due: Due) -> Text | _NotNow:
+    if due.message.kind == HostAlarm.KEYPAD_WORK and not due.message.facts["work"]:
+        return _NotNow(None, "everything was done meanwhile")
     return tools.renderer.render_host(HostAlarm(due.message.kind), due.message.facts)
 
 

@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
-from lockbridge.contract import Provider
+from lockbridge.contract import Grant, Hint, Provider
 from lockbridge.domain.messages import WhenNotReady
 from lockbridge.domain.settings import CodeSettings
+from lockbridge.inbound import Hook
 from lockbridge.messaging.channel import Channel
 from lockbridge.messaging.render import Renderer
 from lockbridge.platforms.contract import Platform
@@ -47,11 +48,29 @@ class Policy:
     guest_retention: timedelta = timedelta(days=400)
 
 
+class Draft(Protocol):
+    """The access token of an account that is not stored yet."""
+
+    @property
+    def grant(self) -> Grant | None:
+        """What signing in gave; None where nobody had to."""
+        ...
+
+
 class Accounts(Protocol):
     """The connected lock-app accounts of this process."""
 
     def provider(self, app: LockAppRow) -> Provider:
         """The driver of an account. Raises AccountRefused when its settings make no sense."""
+        ...
+
+    def draft(self, app: LockAppRow) -> tuple[Provider, Draft]:
+        """The driver of an account that is not stored yet, and the token it gets meanwhile. Raises AccountRefused."""
+        ...
+
+    @property
+    def hooks(self) -> Mapping[str, Hook[Hint]]:
+        """The kinds of lock app whose clouds send webhooks, by key."""
         ...
 
     def gate(self, app: LockAppRow) -> Semaphore:
@@ -141,7 +160,12 @@ class Tools(Protocol):
 
 async def transact(tools: Tools, work: Callable[[Connection], T]) -> T:
     """Run ``work`` in one transaction. It may be run again after a failure, so it must do nothing but write."""
-    return await tools.commit.write(_each, work)
+    return await in_one(tools.commit, work)
+
+
+async def in_one(commit: Commit, work: Callable[[Connection], T]) -> T:
+    """:func:`transact`, for whoever has nothing but the way to write."""
+    return await commit.write(_each, work)
 
 
 def _each(connection: Connection, works: Sequence[Callable[[Connection], T]]) -> Sequence[T]:

@@ -30,6 +30,7 @@ from lockbridge.domain.settle import (
     after_call,
     after_look,
     before_call,
+    left_behind,
     next_due,
     out_of_room,
     room_made,
@@ -47,6 +48,8 @@ CLAIMED_TOGETHER = 8
 """How many locks are leased and loaded in one go."""
 ROUNDS = 3
 """How often one pass plans anew after carrying a plan out: a removal makes room, a replacement is completed."""
+REMARKABLE = frozenset({NoteKind.VANISHED, NoteKind.CHANGED_BY_HAND, NoteKind.CANNOT_TAKE_BACK})
+"""What the host hears of each time that it happens."""
 SOON = timedelta(seconds=5)
 """The soonest a lock is attended to again: nothing runs in circles."""
 DAY = timedelta(hours=24)
@@ -182,7 +185,7 @@ class _PassOver:
     """Placements whose intent stands in the database: what came of each is recorded, be it that it was not asked."""
     chosen_pins: set[PlacementId] = field(default_factory=set)
     to_choose: dict[PlacementId, Choose] = field(default_factory=dict)
-    by_hand: list[tuple[Placement, Note]] = field(default_factory=list)
+    remarkable: list[tuple[Placement, Note]] = field(default_factory=list)
     observation: Observation | None = None
     status: LockStatus | None = None
     trouble: Trouble | None = None
@@ -248,6 +251,10 @@ class _PassOver:
     async def _carry_out(self, provider: Provider, plan: Plan) -> bool:
         """Make the calls, their intents written first. True when another look may find more to do."""
         untouched = dict(self.placements)
+        capabilities = self._work.lock.capabilities
+        left = {
+            action: left_behind(untouched[action.placement], action, capabilities, self.now) for action in plan.actions
+        }
         for action in plan.actions:
             self.placements[action.placement] = before_call(self.placements[action.placement], action, self.now)
         asked = tuple({action.placement: self.placements[action.placement] for action in plan.actions}.values())
@@ -262,6 +269,8 @@ class _PassOver:
                 self._not_asked(plan.actions[number:], untouched)
                 return False
             self._take(action, answer)
+            for note in left[action]:
+                self._remark(self.placements[action.placement], note)
             if isinstance(answer, Trouble) and answer.kind in STOPPING:
                 self._not_asked(plan.actions[number + 1 :], untouched)
                 return False
@@ -293,8 +302,6 @@ class _PassOver:
         placement = self.placements[action.placement]
         if not _same_again(placement, answer):
             self._note(placement, Note(_ASKED[action.verb], action.why))
-        if isinstance(answer, Written) and answer.pin is not None:
-            self.chosen_pins.add(placement.id)
         if isinstance(answer, Trouble):
             self.trouble = answer
             self.tally.failed += 1
@@ -313,11 +320,16 @@ class _PassOver:
     def _settle(self, settled: Settled) -> None:
         self.placements[settled.placement.id] = settled.placement
         for note in settled.notes:
-            self._note(settled.placement, note)
-            if note.kind in (NoteKind.VANISHED, NoteKind.CHANGED_BY_HAND):
-                self.by_hand.append((settled.placement, note))
+            self._remark(settled.placement, note)
+            if note.kind is NoteKind.PIN_CHOSEN:
+                self.chosen_pins.add(settled.placement.id)
         if settled.choose is not None:
             self.to_choose[settled.placement.id] = settled.choose
+
+    def _remark(self, placement: Placement, note: Note) -> None:
+        self._note(placement, note)
+        if note.kind in REMARKABLE:
+            self.remarkable.append((placement, note))
 
     def _note(self, placement: Placement, note: Note) -> None:
         host, lock = self._work.lock.host, self._work.lock.id
@@ -433,7 +445,7 @@ class _PassOver:
             full=self.full,
             ours=sum(1 for placement in self.placements.values() if placement.ref is not None),
             held=self.observation.count if self.observation else self._work.lock.seen_count,
-            by_hand=tuple(self.by_hand),
+            remarkable=tuple(self.remarkable),
         )
 
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from lockbridge.contract import Hint, LookAt
 from lockbridge.domain.ids import DeliveryId, HostId, StayId
 from lockbridge.domain.intake import DETAILS, Known, Mark, mark_of, merge
 from lockbridge.domain.messages import HostAlarm
 from lockbridge.domain.retry import wait_for
 from lockbridge.domain.stay import StayStatus
-from lockbridge.platforms.contract import Delivery, Event, Notice, Platform, ReservationEvent, Unreadable
-from lockbridge.storage import hosts, inbox, journal, stays
+from lockbridge.inbound import Delivery, Hook, Unreadable
+from lockbridge.platforms.contract import Event, Notice, ReservationEvent
+from lockbridge.storage import hosts, inbox, journal, locks, stays
 from lockbridge.storage.hosts import EndpointRow
 from lockbridge.storage.inbox import Incoming, Read, Stored
 from lockbridge.storage.journal import Entry
@@ -23,19 +25,21 @@ from lockbridge.workflows.ports import Tools, transact
 
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "svix-id", "svix-timestamp")
 """What of a delivery's headers is worth keeping; signatures and authorization are not."""
+GATHER_HINTS = timedelta(seconds=5)
+"""How long after a lock app's hint its locks are looked at."""
 
 
-async def accept(tools: Tools, endpoint: EndpointRow, platform: Platform, delivery: Delivery, now: datetime) -> None:
+async def accept(tools: Tools, endpoint: EndpointRow, hook: Hook[Any], delivery: Delivery, now: datetime) -> None:
     """Verify a webhook and store it as it came; returns once it is durable.
 
     Raises Unauthenticated for a wrong signature and StorageUnavailable when it could not be stored.
     """
-    platform.authenticate(delivery, endpoint.secret, now)
+    hook.authenticate(delivery, endpoint.secret, now)
     incoming = Incoming(
         endpoint.host,
         endpoint.id,
-        platform.key,
-        platform.dedupe_key(delivery),
+        hook.key,
+        hook.dedupe_key(delivery),
         now,
         {name: delivery.headers[name] for name in KEPT_HEADERS if name in delivery.headers},
         delivery.body,
@@ -43,9 +47,9 @@ async def accept(tools: Tools, endpoint: EndpointRow, platform: Platform, delive
     await tools.commit.write(tools.steps.store, incoming)
 
 
-async def refused(tools: Tools, endpoint: EndpointRow, platform: Platform, reason: str, now: datetime) -> None:
+async def refused(tools: Tools, endpoint: EndpointRow, hook: Hook[Any], reason: str, now: datetime) -> None:
     """A webhook with a wrong signature arrived: the host is told once a day, platforms may never send it again."""
-    facts = {"platform": platform.title, "reason": reason, "received": alarms.moment(now)}
+    facts = {"platform": hook.title, "reason": reason, "received": alarms.moment(now)}
     about = f"endpoint-{endpoint.id}"
     await transact(tools, lambda c: alarms.begin(c, endpoint.host, HostAlarm.BAD_SIGNATURE, about, facts, now))
 
@@ -66,7 +70,7 @@ def _read_one(connection: Connection, tools: Tools, stored: Stored, now: datetim
     delivery = Delivery(stored.headers, stored.body, stored.received_at)
     try:
         with connection.begin_nested():
-            events = tools.platforms[stored.platform].read(delivery)
+            events = hook_of(tools, stored.platform).read(delivery)
             for event in events:
                 _apply(connection, tools, stored, event, now)
     except Unreadable as error:
@@ -74,7 +78,7 @@ def _read_one(connection: Connection, tools: Tools, stored: Stored, now: datetim
     except (LookupError, ValueError, TypeError, AttributeError) as error:  # a mistake of ours, kept for a replay
         tools.log.error("delivery could not be read", delivery=stored.id, kind=type(error).__name__)  # noqa: TRY400 - a traceback's message may quote the guest
         return _poison(connection, tools, stored, f"it could not be read ({type(error).__name__})", now)
-    ignored = all(not isinstance(event, ReservationEvent) for event in events)
+    ignored = all(not isinstance(event, ReservationEvent | LookAt) for event in events)
     return Read(stored.id, "ignored" if ignored else "done", stored.attempts + 1, None, None)
 
 
@@ -93,11 +97,25 @@ def _poison(connection: Connection, tools: Tools, stored: Stored, reason: str, n
     return Read(stored.id, "dead", attempts, reason, None)
 
 
-def _apply(connection: Connection, tools: Tools, stored: Stored, event: Event, now: datetime) -> None:
+def hook_of(tools: Tools, key: str) -> Hook[Event | Hint]:
+    """Who sends webhooks under this key: a booking platform or a kind of lock app. Raises KeyError."""
+    return tools.platforms.get(key) or tools.accounts.hooks[key]
+
+
+def _apply(connection: Connection, tools: Tools, stored: Stored, event: Event | Hint, now: datetime) -> None:
     if isinstance(event, ReservationEvent):
         apply_reservation(connection, tools, stored.host, event, stored.received_at, now)
+    elif isinstance(event, LookAt):
+        _look(connection, stored, event, now)
     elif isinstance(event, Notice):
         journal.write(connection, [Entry(now, stored.host, f"notice.{event.kind}", event.text)])
+
+
+def _look(connection: Connection, stored: Stored, hint: LookAt, now: datetime) -> None:
+    """A lock app's webhook is a hint and nothing more; hints that come together lead to one look."""
+    app = hosts.app_of_endpoint(connection, stored.endpoint)
+    if app is not None:
+        locks.look_soon(connection, app, hint.locks, now + GATHER_HINTS)
 
 
 def apply_reservation(

@@ -36,13 +36,13 @@ class Found:
     full: bool
     ours: int
     held: int
-    by_hand: Sequence[tuple[Placement, Note]]
+    remarkable: Sequence[tuple[Placement, Note]]
 
     @property
     def notable(self) -> bool:
         """Whether there is anything to write down at all."""
         known = self.lock.offline_since or self.lock.full_since or self.lock.refused_since
-        return bool(self.trouble or self.status or self.refused or self.full or self.by_hand or known)
+        return bool(self.trouble or self.status or self.refused or self.full or self.remarkable or known)
 
     @property
     def offline(self) -> bool | None:
@@ -59,8 +59,9 @@ def report(connection: Connection, tools: Tools, found: Found, now: datetime) ->
     _battery(connection, tools, found, now)
     _room(connection, found, now)
     _refusal(connection, found, now)
-    for placement, note in found.by_hand:
-        _by_hand(connection, found, placement, note, now)
+    for placement, note in found.remarkable:
+        tell = _stays_valid if note.kind is NoteKind.CANNOT_TAKE_BACK else _by_hand
+        tell(connection, found, placement, note, now)
 
 
 def _names(found: Found) -> dict[str, Any]:
@@ -191,3 +192,10 @@ def _by_hand(connection: Connection, found: Found, placement: Placement, note: N
     facts = _names(found) | {"code_name": placement.name, "deleted": note.kind is NoteKind.VANISHED}
     about = f"placement-{placement.id}-{now:%Y%m%dT%H%M%S}"
     alarms.tell(connection, found.lock.host, HostAlarm.CODE_CHANGED_BY_HAND, about, facts, now)
+
+
+def _stays_valid(connection: Connection, found: Found, placement: Placement, note: Note, now: datetime) -> None:
+    """A code that is not to open any more and cannot be taken back: only the host can do something, at the lock."""
+    facts = _names(found) | {"code_name": placement.name, "reason": note.why}
+    about = f"placement-{placement.id}-{now:%Y%m%dT%H%M%S}"
+    alarms.tell(connection, found.lock.host, HostAlarm.CODE_STAYS_VALID, about, facts, now)

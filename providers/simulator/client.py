@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from lockbridge.contract import (
     AccountRefused,
     Connection,
@@ -19,7 +17,7 @@ from lockbridge.contract import (
 )
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockRef
-from providers._http import ErrorTable, Vendor
+from providers._http import ErrorTable, Request, Vendor, is_http
 from providers.simulator import wire
 from providers.simulator.driver import KEY
 
@@ -48,54 +46,42 @@ class HttpSimulator:
 
     async def list_locks(self) -> Sequence[FoundLock]:
         """All locks of the account."""
-        return await self._vendor.ask("GET", "/locks", wire.locks_in, idempotent=True)
+        return await self._vendor.ask(Request("GET", "/locks"), wire.locks_in)
 
     async def list_codes(self, lock: LockRef) -> Sequence[SeenCode]:
         """Everything the lock holds; raises Rejected for a lock that cannot be asked."""
-        return await self._vendor.ask("GET", _codes_path(lock), wire.codes_in, idempotent=True)
+        return await self._vendor.ask(Request("GET", _codes_path(lock)), wire.codes_in)
 
     async def set_code(self, lock: LockRef, spec: CodeSpec) -> Written:
         """Make a code."""
-        return await self._vendor.ask(
-            "POST", _codes_path(lock), wire.written_in, idempotent=False, body=wire.spec_out(spec)
-        )
+        return await self._vendor.ask(Request("POST", _codes_path(lock), body=wire.spec_out(spec)), wire.written_in)
 
     async def update_code(self, lock: LockRef, ref: CodeRef, spec: CodeSpec) -> Written:
         """Change a code as far as the lock can."""
-        return await self._vendor.ask(
-            "PUT", _code_path(lock, ref), wire.written_in, idempotent=False, body=wire.spec_out(spec)
-        )
+        return await self._vendor.ask(Request("PUT", _code_path(lock, ref), body=wire.spec_out(spec)), wire.written_in)
 
     async def remove_code(self, lock: LockRef, ref: CodeRef) -> Receipt:
         """Take a code off the lock."""
-        return await self._vendor.ask("DELETE", _code_path(lock, ref), wire.receipt_in, idempotent=False)
+        return await self._vendor.ask(Request("DELETE", _code_path(lock, ref)), wire.receipt_in)
 
     async def check_lock(self, lock: LockRef) -> LockStatus:
         """Whether the lock is in reach, and its battery."""
-        return await self._vendor.ask("GET", f"/locks/{quote(lock, safe='')}", wire.status_in, idempotent=True)
+        return await self._vendor.ask(Request("GET", f"/locks/{quote(lock, safe='')}"), wire.status_in)
 
     async def open_door(self, lock: LockRef) -> Receipt:
         """Open the door now, where the lock can."""
         path = f"/locks/{quote(lock, safe='')}/open"
-        return await self._vendor.ask("POST", path, wire.receipt_in, idempotent=False)
+        return await self._vendor.ask(Request("POST", path), wire.receipt_in)
 
 
 def connect(connection: Connection) -> HttpSimulator:
     """The account at the simulator of this URL. Raises AccountRefused when the URL cannot be one."""
     base, token = connection.settings.get("url", DEFAULT_URL).rstrip("/"), connection.settings.get("token", "")
-    if not _is_http(base) or not token.isascii():
+    if not is_http(base) or not token.isascii():
         msg = "the simulator's address begins with http:// or https://, and its token is plain ASCII"
         raise AccountRefused(msg)
     headers = {"authorization": f"Bearer {token}"}
     return HttpSimulator(Vendor(connection.http, base, _ERRORS, connection.now, headers))
-
-
-def _is_http(url: str) -> bool:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        return False
-    return parsed.scheme in {"http", "https"} and bool(parsed.host)
 
 
 DEFAULT_URL = "http://127.0.0.1:8765"

@@ -8,7 +8,9 @@ import pytest
 import typer
 
 from lockbridge import cli
+from lockbridge.capabilities import markdown
 from lockbridge.config import every_setting, variable
+from providers import PROVIDERS
 from tests.architecture.tree import ROOT, texts
 
 PAGES = [file for file in texts(".md") if file.relative_to(ROOT).parts[0] != "tests"]
@@ -42,6 +44,17 @@ def test_every_setting_is_on_the_settings_page_with_its_variable():
     missing = [name for name in names if f"`{name.partition('.')[2]}`" not in page or f"`{variable(name)}`" not in page]
     assert names
     assert missing == []
+
+
+def test_the_page_of_lock_apps_says_what_the_drivers_declare():
+    assert read("docs/providers.md") == markdown(PROVIDERS), "run: lockbridge lock-app matrix > docs/providers.md"
+
+
+def test_every_driver_says_what_its_locks_can_do_how_mature_it_is_and_where_each_answer_is_found():
+    for key, spec in PROVIDERS.items():
+        assert spec.maturity, key
+        assert spec.kinds or key == "simulator", key
+        assert all(field.help for field in spec.fields), key
 
 
 def test_every_dependency_has_its_reason_and_every_reason_its_dependency():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("lockbridge", "providers")
-NOT_OURS = frozenset({".git", ".venv", ".hypothesis", "data", "dist", "build", "htmlcov"})
+NOT_OURS = frozenset({".git", ".venv", ".hypothesis", ".interop", "data", "dist", "build", "htmlcov"})
 """Folders at the top that are installed or generated."""
 
 

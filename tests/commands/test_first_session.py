@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from lockbridge.platforms.signatures import sign_standard_webhook
+from lockbridge.signatures import sign_standard_webhook
 from tests.commands.conftest import Command, process, until
 
 

@@ -5,16 +5,17 @@ and is examined by the same checks.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
 import httpx
+from starlette.types import ASGIApp
 
-from lockbridge.contract import Connection, Provider
-from lockbridge.domain.code import Pin, Window
+from lockbridge.contract import Connection, Pace, Provider, Receipt, Renew, SeenCode, Tokens
+from lockbridge.domain.code import CodeSpec, Pin, Window
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities
 from providers._http import Patience
@@ -26,6 +27,7 @@ from providers.simulator import (
     HeldCode,
     HttpSimulator,
     InProcessSimulator,
+    RuleSet,
     SimulatedLockApp,
     simulator_asgi,
 )
@@ -61,6 +63,8 @@ class Harness(Protocol):
     lock: LockRef
     capabilities: Capabilities
     misdeeds: frozenset[Misdeed]
+    sets_at_once: bool
+    """Making a code takes one request; else the answer to the first may be lost before the second is made."""
 
     def now(self) -> datetime:
         """The vendor's clock."""
@@ -125,6 +129,7 @@ class SimulatorHarness:
     """The simulator as a make-believe vendor, its driver in the same process: faults are switched on in the app."""
 
     misdeeds = frozenset(Misdeed) - {Misdeed.BABBLE, Misdeed.MISSHAPE}
+    sets_at_once = True
     _faults: ClassVar[dict[Misdeed, Faults]] = {
         Misdeed.THROTTLE: Faults(rate_limited=1.0, retry_after=RETRY_AFTER),
         Misdeed.VANISH: Faults(error_before=1.0),
@@ -134,7 +139,7 @@ class SimulatorHarness:
         Misdeed.GATEWAY: Faults(error_after=1.0),
     }
 
-    def __init__(self, rules: str) -> None:
+    def __init__(self, rules: str | RuleSet) -> None:
         self.now = Clock()
         self.app = SimulatedLockApp(self.now, random.Random(7))
         self.lock = self.app.add_lock("front-door", name="Front door", rules=rules, zone="Europe/Berlin", battery=0.8)
@@ -226,22 +231,72 @@ async def no_sleep(_: float) -> None:
     """A pause that takes no time."""
 
 
+class KnownToken:
+    """Somebody who has signed in already."""
+
+    def __init__(self, token: str = "token") -> None:
+        self.token = token
+
+    async def current(self, renew: Renew, *, refused: str | None = None) -> str:
+        return self.token if refused is None else (await renew(None)).access
+
+
+class NoPace:
+    """No limit to the calls."""
+
+    async def turn(self) -> None:
+        pass
+
+    async def heard(self, remaining: int, resets_at: datetime) -> None:
+        pass
+
+
+class NoNotebook:
+    """An account with a connection needs none."""
+
+    async def codes(self, lock: LockRef) -> Sequence[SeenCode]:
+        raise NotImplementedError
+
+    async def ask_to_set(self, lock: LockRef, spec: CodeSpec) -> CodeRef:
+        raise NotImplementedError
+
+    async def ask_to_remove(self, lock: LockRef, ref: CodeRef) -> Receipt:
+        raise NotImplementedError
+
+
+def connection(
+    settings: Mapping[str, str],
+    http: httpx.AsyncClient,
+    now: Callable[[], datetime],
+    tokens: Tokens | None = None,
+    pace: Pace | None = None,
+) -> Connection:
+    """What a driver under examination is given."""
+    return Connection("examined", settings, http, now, tokens or KnownToken(), pace or NoPace(), NoNotebook())
+
+
 class HttpHarness(SimulatorHarness):
     """The simulator behind its HTTP interface. ``inner`` carries the requests (None: straight into the ASGI app)."""
 
     misdeeds = frozenset(Misdeed)
 
-    def __init__(self, rules: str, inner: httpx.AsyncBaseTransport | None = None, url: str = "http://vendor") -> None:
+    def __init__(
+        self, rules: str | RuleSet, inner: httpx.AsyncBaseTransport | None = None, url: str = "http://vendor"
+    ) -> None:
         super().__init__(rules)
-        self.transport = MisbehavingTransport(inner or httpx.ASGITransport(simulator_asgi(self.app)))
+        self.transport = MisbehavingTransport(inner or httpx.ASGITransport(self.asgi()))
         self.http = httpx.AsyncClient(transport=self.transport)
         self._url = url
         self.provider = self.driver()
 
+    def asgi(self) -> ASGIApp:
+        """The make-believe vendor's HTTP interface."""
+        return simulator_asgi(self.app)
+
     def driver(self, kind: Callable[..., Provider] = HttpSimulator) -> Provider:
         """A driver of this kind, its account connected to the vendor; its pauses take no time."""
         settings = {"url": self._url, "token": "simulator"}
-        connected = PROVIDER.connect(Connection("examined", settings, self.http, self.now))
+        connected = PROVIDER.connect(connection(settings, self.http, self.now))
         return kind(replace(connected._vendor, patience=Patience(sleep=no_sleep)))
 
     def misbehave(self, misdeed: Misdeed) -> None:

@@ -6,6 +6,7 @@ import pytest
 from lockbridge.domain.book import cancelled, ended
 from lockbridge.domain.code import Pin, Window
 from lockbridge.domain.ids import CodeRef
+from lockbridge.domain.lock import Readback
 from lockbridge.domain.observe import Observation
 from lockbridge.domain.placement import Ended, PlacementState, Verb, spec_for
 from lockbridge.domain.plan import Action
@@ -18,6 +19,7 @@ from lockbridge.domain.settle import (
     after_look,
     after_trouble,
     before_call,
+    left_behind,
     next_due,
     out_of_room,
     room_made,
@@ -511,3 +513,36 @@ def test_r22_no_error_makes_a_lock_run_in_circles(capabilities, starts, how):
     desk = Desk(lock, [placement(1, starts=starts, capabilities=capabilities)])
     desk.work(NOW, NOW + 12 * HOUR)
     assert len(lock.calls) <= 12
+
+
+def test_r36_digits_that_a_lock_app_chooses_later_are_learned_from_the_look_and_only_there():
+    late = replace(ALGORITHMIC, readback=Readback.FULL)
+    one = replace(placement(), pin=None, state=PlacementState.ASKED, asked=None, ref=CodeRef("c1"))
+    seen = SeenCode(CodeRef("c1"), Pin("8642"), one.name, one.window)
+    settled = after_look(one, Observation({one.id: seen}, {}, ()), late, NOW)
+    assert settled.placement.pin == Pin("8642")
+    assert NoteKind.PIN_CHOSEN in {note.kind for note in settled.notes}
+    mine = replace(one, pin=Pin("1111"))
+    assert after_look(mine, Observation({mine.id: seen}, {}, ()), SYNC, NOW).placement.pin == Pin("1111")
+
+
+def test_r30_what_cannot_be_taken_back_is_said_to_open_as_long_as_it_does():
+    one = ended(confirmed(ALGORITHMIC), Ended.REVOKED, NOW)
+    (note,) = looked(one, listed(one, ALGORITHMIC), ALGORITHMIC).notes
+    assert f"until {one.window.ends:%a %d %b %Y %H:%M} UTC" in note.why
+    (note,) = looked(one, listed(one, ALGORITHMIC, window=Window(NOW, None)), ALGORITHMIC).notes
+    assert "until somebody deletes them at the lock" in note.why
+    assert looked(one, listed(one, ALGORITHMIC, window=Window(NOW - DAY, NOW - HOUR)), ALGORITHMIC).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "said"),
+    [(0, 0, False), (0, 1, False), (-1, 0, False), (0, -1, True), (2, 2, True)],
+)
+def test_r19_old_digits_that_open_when_they_should_not_any_more_are_told_of(starts, ends, said):
+    one = confirmed(ALGORITHMIC)
+    moved = replace(one, window=Window(one.window.starts + starts * DAY, one.window.ends + ends * DAY))
+    replacing = action(Verb.SET, moved, "a", ALGORITHMIC)
+    assert bool(left_behind(one, replacing, ALGORITHMIC, NOW)) is said
+    assert left_behind(one, replacing, SYNC, NOW) == ()
+    assert left_behind(one, replacing, ALGORITHMIC, one.window.ends + DAY) == ()

@@ -6,9 +6,11 @@ from typing import Any, Protocol
 
 import orjson
 
+from lockbridge import signatures
 from lockbridge.domain.stay import StayStatus
-from lockbridge.platforms import generic, hospitable, signatures
-from lockbridge.platforms.contract import Delivery, Platform
+from lockbridge.inbound import Delivery
+from lockbridge.platforms import generic, hospitable
+from lockbridge.platforms.contract import Platform
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 STRANGE = "on the moon"

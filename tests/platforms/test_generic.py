@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from lockbridge.domain.stay import StayStatus
-from lockbridge.platforms.contract import Ignored, ReservationEvent, Unreadable
+from lockbridge.inbound import Ignored, Unreadable
+from lockbridge.platforms.contract import ReservationEvent
 from lockbridge.platforms.generic import PLATFORM
 from tests.platforms.make_believe import NOW, Booking, Generic, delivered
 

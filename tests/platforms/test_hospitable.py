@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from lockbridge.domain.stay import StayStatus
-from lockbridge.platforms.contract import Delivery, Event, Ignored, Notice, ReservationEvent, Unreadable
+from lockbridge.inbound import Delivery, Ignored, Unreadable
+from lockbridge.platforms.contract import Event, Notice, ReservationEvent
 from lockbridge.platforms.hospitable import PLATFORM
 from tests.platforms.make_believe import NOW, Booking, Hospitable
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockbridge.domain.stay import StayStatus
+from lockbridge.inbound import Delivery, Ignored, Unauthenticated, Unreadable
 from lockbridge.platforms import PLATFORMS
-from lockbridge.platforms.contract import Delivery, Ignored, Platform, ReservationEvent, Unauthenticated, Unreadable
+from lockbridge.platforms.contract import Platform, ReservationEvent
 from tests.platforms.make_believe import NOW, STRANGE, VENDORS, Booking, Vendor, clock, day, delivered
 
 every_vendor = pytest.mark.parametrize("vendor", VENDORS, ids=lambda vendor: vendor.platform.key)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import orjson
 
+from lockbridge import signatures
 from lockbridge.domain.stay import StayStatus
-from lockbridge.platforms import hospitable, signatures
-from lockbridge.platforms.contract import Delivery, Event, Ignored, Notice, ReservationEvent
+from lockbridge.inbound import Delivery, Ignored
+from lockbridge.platforms import hospitable
+from lockbridge.platforms.contract import Event, Notice, ReservationEvent
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "payloads"
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)

@@ -22,7 +22,7 @@ from lockbridge.contract import (
     Rejected,
     Unreachable,
 )
-from providers._http import ErrorTable, Patience, Vendor, client, retry_after
+from providers._http import ErrorTable, Patience, Request, Vendor, client, retry_after
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 KEY, SECRET, HOST = "4711", "very-secret", "vendor.test"
@@ -59,10 +59,10 @@ class Talk:
         self.pauses.append(seconds)
 
     async def read(self, parse: Callable[[Any], Any] = dict) -> Any:
-        return await self.vendor.ask("GET", f"/codes?key={KEY}", parse, idempotent=True)
+        return await self.vendor.ask(Request("GET", f"/codes?key={KEY}"), parse)
 
     async def write(self, parse: Callable[[Any], Any] = dict) -> Any:
-        return await self.vendor.ask("POST", "/codes", parse, idempotent=False, body={"pin": KEY})
+        return await self.vendor.ask(Request("POST", "/codes", body={"pin": KEY}), parse)
 
 
 OK = httpx.Response(200, json={"fine": True})
@@ -268,6 +268,36 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
+async def test_a_cookie_that_one_account_was_given_is_not_sent_with_anothers_requests() -> None:
+    arrived: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await _head(reader):
+            arrived.append(head.lower())
+            writer.write(b"HTTP/1.1 200 OK\r\nset-cookie: session=ada; path=/\r\ncontent-length: 2\r\n\r\n{}")
+
+    async with listening(serve) as url, client() as http:
+        for token in ("ada", "grace"):
+            vendor = Vendor(http, url, ErrorTable(), lambda: NOW, {"authorization": f"Bearer {token}"})
+            await vendor.ask(Request("GET", "/"), dict)
+    assert [b"cookie" in head for head in arrived] == [False, False]
+
+
+@pytest.mark.parametrize("params", [{}, {"a": 1, "b": "x y&z/ü+%"}, {"yes": True, "none": None}])
+async def test_parameters_go_into_the_address_as_httpx_writes_them(params: dict[str, Any]) -> None:
+    talk = Talk(OK)
+    await talk.vendor.ask(Request("GET", "/codes", params=params), dict)
+    assert talk.requests[0].url == httpx.Request("GET", f"https://{HOST}/codes", params=params).url
+
+
+async def test_the_time_that_the_first_try_took_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("providers._http.monotonic", iter([100.0, 106.0]).__next__)
+    talk = Talk(httpx.ReadTimeout("x"))
+    with pytest.raises(Unreachable):
+        await talk.read()
+    assert len(talk.requests) == 1
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("make", [httpx.AsyncClient, client], ids=["httpx", "aiohttp"])
 async def test_r22_a_write_on_a_kept_connection_that_is_dropped_is_sent_once_and_unknown(
@@ -276,18 +306,18 @@ async def test_r22_a_write_on_a_kept_connection_that_is_dropped_is_sent_once_and
     arrived: list[str] = []
     async with listening(dropping(arrived)) as url, make() as http:
         vendor = Vendor(http, url, ErrorTable(), lambda: NOW)
-        await vendor.ask(method, "/", dict, idempotent=False)
+        await vendor.ask(Request(method, "/"), dict)
         with pytest.raises(OutcomeUnknown):
-            await vendor.ask(method, "/", dict, idempotent=False)
+            await vendor.ask(Request(method, "/"), dict)
     assert arrived == [method, method]
 
 
 async def test_r22_the_stock_aiohttp_transport_calls_a_dropped_post_never_sent_and_is_not_believed() -> None:
     async with listening(dropping([])) as url, httpx.AsyncClient(transport=AiohttpTransport()) as http:
         vendor = Vendor(http, url, ErrorTable(), lambda: NOW)
-        await vendor.ask("POST", "/", dict, idempotent=False)
+        await vendor.ask(Request("POST", "/"), dict)
         with pytest.raises(OutcomeUnknown):
-            await vendor.ask("POST", "/", dict, idempotent=False)
+            await vendor.ask(Request("POST", "/"), dict)
 
 
 @pytest.mark.parametrize("make", [httpx.AsyncClient, client], ids=["httpx", "aiohttp"])
@@ -296,7 +326,7 @@ async def test_a_port_where_nobody_listens_is_unreachable_for_a_write(make: Call
         pass
     async with make() as http:
         with pytest.raises(Unreachable):
-            await Vendor(http, url, ErrorTable(), lambda: NOW).ask("POST", "/", dict, idempotent=False)
+            await Vendor(http, url, ErrorTable(), lambda: NOW).ask(Request("POST", "/"), dict)
 
 
 @pytest.mark.parametrize("make", [httpx.AsyncClient, client], ids=["httpx", "aiohttp"])
@@ -312,5 +342,5 @@ async def test_r22_a_write_that_is_never_answered_is_unknown_and_sent_once(
     async with listening(silent) as url, make() as http:
         vendor = Vendor(http, url, ErrorTable(), lambda: NOW, timeout=httpx.Timeout(0.05))
         with pytest.raises(OutcomeUnknown):
-            await vendor.ask("POST", "/", dict, idempotent=False)
+            await vendor.ask(Request("POST", "/"), dict)
     assert len(arrived) == 1

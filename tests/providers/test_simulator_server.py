@@ -7,13 +7,13 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from lockbridge.contract import AccountRefused, Connection, OutcomeUnknown, RateLimited, Unreachable
+from lockbridge.contract import AccountRefused, OutcomeUnknown, RateLimited, Unreachable
 from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import LockRef
 from providers import PROVIDERS
 from providers._http import client
 from providers.simulator import Fault, SimulatedLockApp, Verb, simulator_asgi
-from tests.contract.harness import Clock
+from tests.contract.harness import Clock, connection
 from tests.contract.serving import ServedApp, serving
 from tests.providers.test_simulator_world import NOW, STAY
 
@@ -46,7 +46,7 @@ async def http(server: ServedApp, app: SimulatedLockApp) -> AsyncIterator[httpx.
 async def driver(server: ServedApp, app: SimulatedLockApp):
     async with client() as made:
         settings = {"url": f"{server.url}/", "token": "simulator"}
-        yield PROVIDERS["simulator"].connect(Connection("test", settings, made, Clock(NOW)))
+        yield PROVIDERS["simulator"].connect(connection(settings, made, Clock(NOW)))
 
 
 L = LockRef("l")
@@ -216,7 +216,7 @@ async def test_control_of_a_lock_that_is_none_is_404_and_nonsense_is_400(http: h
 async def test_settings_that_cannot_be_are_refused_when_connecting(settings: dict[str, str]) -> None:
     async with httpx.AsyncClient() as http:
         with pytest.raises(AccountRefused):
-            PROVIDERS["simulator"].connect(Connection("test", settings, http, Clock(NOW)))
+            PROVIDERS["simulator"].connect(connection(settings, http, Clock(NOW)))
 
 
 def test_every_provider_is_in_the_map_under_its_own_key() -> None:

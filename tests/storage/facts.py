@@ -11,6 +11,7 @@ from lockbridge.domain.ids import CodeId, EndpointId, HostId, LockAppId, LockId,
 from lockbridge.domain.lock import Capabilities
 from lockbridge.domain.placement import Placement
 from lockbridge.storage import codes, hosts, inbox, journal, locks, outbox, stays
+from lockbridge.storage.hosts import NewEndpoint
 from lockbridge.storage.rows import dump_capabilities, seal_pin
 from lockbridge.storage.stays import Contact
 from lockbridge.storage.vault import Vault
@@ -43,7 +44,9 @@ def furnish(connection: Connection, vault: Vault, name: str) -> Belongings:
     app = hosts.add_lock_app(connection, vault, host, "simulator", "Sim", {"token": f"{name}'s"}, NOW)
     lock = add_lock(connection, host, app, f"{name}-front")
     hosts.match(connection, host, place, lock)
-    endpoint = hosts.add_endpoint(connection, vault, host, "generic", f"{name}'s token".encode(), "whsec", NOW)
+    endpoint = hosts.add_endpoint(
+        connection, vault, NewEndpoint(host, "generic", f"{name}'s token".encode(), "whsec"), NOW
+    )
     stay = add_stay(connection, vault, host, place, "R1", guest_name="Ida Example")
     code, placement = add_code(connection, vault, host, lock, stay)
     outbox.add(connection, [outbox.NewMessage(host, "access_code:1", "access_code", NOW, stay)], NOW)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from lockbridge.storage import inbox
+from lockbridge.storage import hosts, inbox
+from lockbridge.storage.hosts import NewEndpoint
 from lockbridge.storage.inbox import Incoming, Read
 from tests.storage.facts import DAY, NOW, furnish
 
@@ -80,3 +81,15 @@ def test_what_came_long_ago_is_erased_and_not_read_again(database, vault, two):
         inbox.erase_bodies(connection, NOW + DAY)
         assert inbox.of_host(connection, vault, ana.host)[0].body == b""
         assert inbox.waiting(connection, vault, NOW + DAY, 10) == []
+
+
+def test_r45_what_a_lock_apps_cloud_sent_may_quote_digits_and_is_erased_before_a_booking_is(database, vault, two):
+    ana, _ = two
+    with database.write() as connection:
+        new = NewEndpoint(ana.host, "seam", b"the cloud's token", "whsec", ana.app)
+        endpoint = hosts.add_endpoint(connection, vault, new, NOW)
+        inbox.store(connection, vault, [inbox.Incoming(ana.host, endpoint, "seam", "evt-2", NOW, {}, b"code 4711")])
+        inbox.erase_hints(connection, NOW)
+        assert {row.body for row in inbox.of_host(connection, vault, ana.host)} == {b"ana", b"code 4711"}
+        inbox.erase_hints(connection, NOW + DAY)
+        assert {row.body for row in inbox.of_host(connection, vault, ana.host)} == {b"ana", b""}

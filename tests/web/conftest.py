@@ -17,8 +17,8 @@ from lockbridge.clock import VirtualClock
 from lockbridge.config import Settings
 from lockbridge.domain.ids import HostId
 from lockbridge.messaging.console import MemoryChannel
-from lockbridge.platforms.signatures import sign_standard_webhook
 from lockbridge.services import Services
+from lockbridge.signatures import sign_standard_webhook
 from lockbridge.storage.database import Database
 from lockbridge.storage.tables import DELIVERY, MESSAGE
 from lockbridge.storage.vault import KeyRing, Vault

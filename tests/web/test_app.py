@@ -145,6 +145,13 @@ async def _answers(port: int) -> bool:
     return True
 
 
+def test_an_answer_is_not_held_back_for_an_acknowledgement():
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_port_that_is_taken_is_said_plainly():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotListen, match="choose another") as caught:
         listen("127.0.0.1", taken.getsockname()[1])

@@ -13,17 +13,16 @@ from itertools import count
 from typing import Any
 from zlib import crc32
 
-from lockbridge import worker
+from lockbridge import signatures, worker
 from lockbridge.bootstrap import Instead, build
 from lockbridge.clock import VirtualClock
 from lockbridge.config import load
 from lockbridge.contract import Connection, ProviderSpec
 from lockbridge.domain.ids import CodeId, LockId
 from lockbridge.domain.retry import next_healthcheck
+from lockbridge.inbound import Delivery
 from lockbridge.messaging.channel import Email
 from lockbridge.messaging.console import MemoryChannel
-from lockbridge.platforms import signatures
-from lockbridge.platforms.contract import Delivery
 from lockbridge.services import Services
 from lockbridge.storage import codes, hosts, inbox, journal, locks, outbox, stays
 from lockbridge.storage.commit import Commit
@@ -31,6 +30,7 @@ from lockbridge.storage.database import Database
 from lockbridge.storage.vault import KeyRing, Vault
 from lockbridge.workflows import connect, explain, housekeeping, receive
 from lockbridge.workflows.ports import transact
+from providers import PROVIDERS
 from providers.simulator import InProcessSimulator, SimulatedLockApp
 from tests.platforms.make_believe import Booking, Generic, Hospitable
 
@@ -202,7 +202,7 @@ class World:
             vault=self.vault,
             clock=self.clock,
             channel=self.mail,
-            providers={"simulator": tap.spec(self.app)},
+            providers={**PROVIDERS, "simulator": tap.spec(self.app)},
             inline=inline,
         )
         services = build(_settings(), instead)
@@ -389,7 +389,7 @@ class Engine:
     def endpoint(self, platform: str) -> hosts.EndpointRow:
         """The host's webhook address for a platform."""
         token = self.addresses[platform].token
-        return self.ask(hosts.find_endpoint, self.services.vault, connect.token_hash(token))
+        return self.ask(hosts.find_endpoint, self.services.vault, hosts.token_hash(token))
 
     async def book(self, *, guest: str | None = None, **facts: Any) -> None:
         """A booking, or news of one, arrives and everything that is due is done."""

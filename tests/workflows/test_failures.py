@@ -334,3 +334,36 @@ async def test_r22_an_account_whose_driver_is_gone_is_told_to_the_host(start):
     engine.services.accounts._connected.clear()
     await engine.book()
     assert len(engine.told_host("account_disconnected")) == 1
+
+
+async def test_r30_a_code_that_cannot_be_taken_back_is_said_to_the_host_once_with_its_end(start):
+    engine = await start({"front": "algorithmic"}, at=OPENS - HOUR)
+    await engine.book()
+    await engine.passes(10 * MINUTE)
+    await engine.book(happening="cancelled", status="cancelled", changed_at=f"{engine.now:%Y-%m-%dT%H:%M:%SZ}")
+    await engine.passes(2 * DAY)
+    (told,) = engine.told_host("code_stays_valid")
+    assert "should not open the door any more" in told.text
+    assert f"{CLOSES:%d %b %Y}" in told.text
+    assert "cannot take it back" in engine.whys()
+
+
+async def test_r19_old_digits_that_open_longer_than_the_stay_that_was_shortened_are_said_to_the_host_once(start):
+    engine = await start({"front": "algorithmic"}, at=OPENS - HOUR)
+    await engine.book()
+    await engine.passes(10 * MINUTE)
+    changed = {"happening": "changed", "departure": "2026-06-15", "changed_at": f"{engine.now:%Y-%m-%dT%H:%M:%SZ}"}
+    await engine.book(**changed)
+    await engine.passes(2 * HOUR)
+    (told,) = engine.told_host("code_stays_valid")
+    assert f"until {CLOSES:%a %d %b %Y %H:%M} UTC" in told.text
+
+
+async def test_r19_a_longer_stay_leaves_nothing_behind_that_the_host_must_hear_of(start):
+    engine = await start({"front": "algorithmic"}, at=OPENS - HOUR)
+    await engine.book()
+    await engine.passes(10 * MINUTE)
+    changed = {"happening": "changed", "departure": "2026-06-18", "changed_at": f"{engine.now:%Y-%m-%dT%H:%M:%SZ}"}
+    await engine.book(**changed)
+    await engine.passes(2 * HOUR)
+    assert engine.told_host("code_stays_valid") == []

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lockbridge import worker
-from lockbridge.platforms.signatures import Unauthenticated
+from lockbridge.signatures import Unauthenticated
 from lockbridge.storage import inbox
 from lockbridge.workflows import receive
 from tests.platforms.make_believe import Booking, Generic, Hospitable

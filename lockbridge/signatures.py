@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from lockbridge.platforms.contract import Authenticate, Delivery, Unauthenticated
+from lockbridge.inbound import Authenticate, Delivery, Unauthenticated
 
 TOLERANCE = timedelta(seconds=300)
 SHORTEST_KEY = 24

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockbridge.platforms import signatures
-from lockbridge.platforms.contract import Authenticate, Delivery, Unauthenticated
+from lockbridge import signatures
+from lockbridge.inbound import Authenticate, Delivery, Unauthenticated
 
 SECRET = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 BODY = b'{"test": 2432232314}'

@@ -1,0 +1,1 @@
+"""The connected lock-app accounts of this process: their drivers, tokens, pace and notebooks."""
