@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lockbridge.contract import ProviderSpec
-from providers import manual, simulator
+from providers import manual, seam, simulator
 
 PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
     {
@@ -12,6 +12,7 @@ PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
         for spec in (
             manual.PROVIDER,
             simulator.PROVIDER,
+            seam.PROVIDER,
         )
     }
 )
