@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lockbridge.contract import ProviderSpec
-from providers import manual, seam, simulator
+from providers import manual, nuki, seam, simulator
 
 PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
     {
@@ -13,6 +13,7 @@ PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
             manual.PROVIDER,
             simulator.PROVIDER,
             seam.PROVIDER,
+            nuki.PROVIDER,
         )
     }
 )
