@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lockbridge.contract import ProviderSpec
-from providers import manual, nuki, seam, simulator
+from providers import manual, nuki, seam, simulator, ttlock
 
 PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
     {
@@ -14,6 +14,8 @@ PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
             simulator.PROVIDER,
             seam.PROVIDER,
             nuki.PROVIDER,
+            ttlock.TTLOCK,
+            ttlock.SIFELY,
         )
     }
 )
