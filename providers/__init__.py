@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lockbridge.contract import ProviderSpec
-from providers import manual, nuki, seam, simulator, ttlock
+from providers import igloohome, manual, nuki, seam, simulator, ttlock
 
 PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
     {
@@ -16,6 +16,7 @@ PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
             nuki.PROVIDER,
             ttlock.TTLOCK,
             ttlock.SIFELY,
+            igloohome.PROVIDER,
         )
     }
 )
