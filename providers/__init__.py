@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lockbridge.contract import ProviderSpec
-from providers import igloohome, manual, nuki, seam, simulator, ttlock
+from providers import igloohome, manual, nuki, remotelock, seam, simulator, ttlock
 
 PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
     {
@@ -17,6 +17,7 @@ PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
             ttlock.TTLOCK,
             ttlock.SIFELY,
             igloohome.PROVIDER,
+            remotelock.PROVIDER,
         )
     }
 )
