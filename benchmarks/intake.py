@@ -20,7 +20,7 @@ from benchmarks.processes import settings_for
 from benchmarks.push import seed
 from lockbridge.bootstrap import Instead, build
 from lockbridge.domain.ids import HostId
-from lockbridge.platforms.signatures import sign_standard_webhook, standard_secret
+from lockbridge.signatures import sign_standard_webhook, standard_secret
 from lockbridge.storage.vault import open_vault
 from lockbridge.workflows.connect import Address, add_address
 

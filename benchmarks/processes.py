@@ -5,6 +5,7 @@ Each prints the port it listens on, then serves until it is ended.
 
 import asyncio
 import random
+import socket
 import sqlite3
 import sys
 import threading
@@ -20,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from benchmarks.vendors import asgi
 from lockbridge.bootstrap import Instead, services
 from lockbridge.config import DatabaseSettings, Settings, WorkerSettings
 from lockbridge.log import set_up
@@ -47,9 +49,9 @@ async def _intake(url: str, key: str, *, working: bool) -> None:
         worker = Worker(built, tick_seconds=0.25)
         if working:
             worker.start()
-        socket = listen("127.0.0.1", 0)
-        print(socket.getsockname()[1], flush=True)
-        await serve(build_web(built, max_body=256 * 1024), socket, asyncio.Event())
+        at = listen("127.0.0.1", 0)
+        print(at.getsockname()[1], flush=True)
+        await serve(build_web(built, max_body=256 * 1024), at, asyncio.Event())
 
 
 async def _worker(url: str, key: str) -> None:
@@ -153,11 +155,14 @@ def _postgres_insert(url: str) -> Insert:
     return insert
 
 
-def _serve_plain(app: Any) -> None:
-    socket = listen("127.0.0.1", 0)
-    print(socket.getsockname()[1], flush=True)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
-    asyncio.run(uvicorn.Server(config).serve(sockets=[socket]))
+def _serve_plain(app: Any, *, promptly: bool = False) -> None:
+    """``promptly``: the body of an answer does not wait for an acknowledgement of its head (40 ms)."""
+    at = listen("127.0.0.1", 0)
+    if promptly:
+        at.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the connections inherit it
+    print(at.getsockname()[1], flush=True)
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="websockets-sansio")
+    asyncio.run(uvicorn.Server(config).serve(sockets=[at]))
 
 
 def main(what: str, *args: str) -> None:
@@ -171,6 +176,8 @@ def main(what: str, *args: str) -> None:
         asyncio.run(_worker(args[0], args[1]))
     elif what == "simulator":
         _simulator(int(args[0]))
+    elif what == "vendor":
+        _serve_plain(asgi(args[0]), promptly=True)
     else:
         _reference(args[0])
 

@@ -4,20 +4,22 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lockbridge.contract import ProviderSpec
-from providers import igloohome, manual, nuki, remotelock, seam, simulator, ttlock
+from providers import home_assistant, igloohome, manual, nuki, remotelock, seam, simulator, ttlock, zwave_js
 
 PROVIDERS: Mapping[str, ProviderSpec] = MappingProxyType(
     {
         spec.key: spec
         for spec in (
-            manual.PROVIDER,
-            simulator.PROVIDER,
-            seam.PROVIDER,
-            nuki.PROVIDER,
-            ttlock.TTLOCK,
-            ttlock.SIFELY,
             igloohome.PROVIDER,
+            manual.PROVIDER,
+            nuki.PROVIDER,
             remotelock.PROVIDER,
+            seam.PROVIDER,
+            simulator.PROVIDER,
+            ttlock.SIFELY,
+            ttlock.TTLOCK,
+            zwave_js.PROVIDER,
+            home_assistant.PROVIDER,
         )
     }
 )
