@@ -54,9 +54,9 @@ class Gate:
     @property
     def needs(self) -> str:
         """For whom the check is, in words."""
-        return f"only for a lock that {self.when.__name__.replace('_', ' ')}" + (
-            ", with a vendor that can misbehave so" if self.misdeeds else ""
-        )
+        lock = [] if self.when is always else [f"a lock that {self.when.__name__.replace('_', ' ')}"]
+        vendor = ["a vendor that can misbehave so"] if self.misdeeds else []
+        return f"only for {' and '.join(lock + vendor)}"
 
     def open_to(self, harness: Harness) -> bool:
         can = not self.misdeeds or bool(self.misdeeds & harness.misdeeds)
