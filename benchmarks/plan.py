@@ -198,8 +198,9 @@ class _Insert:
 
     def __call__(self, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
-            marks = ", ".join([self._mark] * len(rows[0]))
-            self.many(f'INSERT INTO "{name}" VALUES ({marks})', rows)
+            columns = tables.metadata.tables[name].c.keys()
+            marks = ", ".join([self._mark] * len(columns))
+            self.many(f'INSERT INTO "{name}" ({", ".join(columns)}) VALUES ({marks})', rows)
 
     def many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._cursor.executemany(statement, rows)
