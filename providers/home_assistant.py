@@ -49,6 +49,7 @@ from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities, PinRules, Readback
 from providers._http import ErrorTable
+from providers._slots import slots_in
 from providers._socket import Call, Greeting, Socket, dialer, websocket_url
 
 ZWAVE, ZHA, MQTT = "zwave_js", "zha", "mqtt"
@@ -61,7 +62,7 @@ KEYPAD_ACTIONS = frozenset({"pin_code_added", "pin_code_deleted", "pin_code_chan
 UNREACHABLE = frozenset({"unavailable", "unknown"})
 CAN_OPEN = 1
 """LockEntityFeature.OPEN: the latch can be drawn, not only the bolt."""
-DEFAULT_SLOTS = "1-20"
+DEFAULT_SLOTS = range(1, 21)
 
 _USUAL = Capabilities(
     keeps_windows=False,
@@ -573,22 +574,9 @@ def _check_free(memory: _Memory, pin: Pin, besides: int | None) -> None:
         raise PinTaken(msg)
 
 
-def slots_in(text: str) -> range:
-    """The slots a host leaves to us: ``10-29``. Raises AccountRefused."""
-    first, _, last = (text.strip() or DEFAULT_SLOTS).replace("–", "-").partition("-")
-    try:
-        slots = range(int(first), int(last or first) + 1)
-    except ValueError:
-        slots = range(0)
-    if not slots or slots.start < 1:
-        msg = "the slots are a range such as 10-29, from 1 on"
-        raise AccountRefused(msg)
-    return slots
-
-
 def connect(connection: Connection) -> HomeAssistant:
     """The Home Assistant behind this address. Raises AccountRefused when the form cannot be right."""
-    return HomeAssistant(connection, slots_in(connection.settings.get("slots", "")))
+    return HomeAssistant(connection, slots_in(connection.settings.get("slots", "")) or DEFAULT_SLOTS)
 
 
 PROVIDER = ProviderSpec(
@@ -606,7 +594,7 @@ PROVIDER = ProviderSpec(
             "slots",
             "Slots",
             help="the code slots of each lock that we may use, such as 10-29; others are not looked at",
-            default=DEFAULT_SLOTS,
+            default=f"{DEFAULT_SLOTS.start}-{DEFAULT_SLOTS[-1]}",
         ),
         FormField(
             "mqtt",

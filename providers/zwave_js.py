@@ -51,6 +51,7 @@ from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities, PinRules, Readback
 from providers._http import ErrorTable
+from providers._slots import slots_in
 from providers._socket import Call, Greeting, Socket, dialer, websocket_url
 
 DOOR_LOCK, USER_CODE, NOTIFICATION, BATTERY, USER_CREDENTIAL = 98, 99, 113, 128, 131
@@ -677,21 +678,6 @@ def _check_free(lock: _Lock, pin: Pin, besides: int | None = None) -> None:
 
 def _refused(kind: type[ProviderError]) -> ProviderError:
     return kind(_WORDS[kind])
-
-
-def slots_in(text: str) -> range | None:
-    """The slots a host leaves to us: ``10-29``, or nothing for all of them. Raises AccountRefused."""
-    if not text.strip():
-        return None
-    first, _, last = text.replace("–", "-").partition("-")
-    try:
-        slots = range(int(first), int(last or first) + 1)
-    except ValueError:
-        slots = range(0)
-    if not slots or slots.start < 1:
-        msg = "the slots are a range such as 10-29, from 1 on"
-        raise AccountRefused(msg)
-    return slots
 
 
 def connect(connection: Connection) -> ZwaveJs:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from lockbridge.accounts.notebook import AccountNotebook
 from lockbridge.accounts.pace import AccountPace, FreePace
 from lockbridge.accounts.tokens import AccountTokens, DraftTokens
 from lockbridge.clock import Clock
@@ -32,7 +33,7 @@ from lockbridge.storage.commit import Commit
 from lockbridge.storage.database import Database
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.vault import Vault
-from lockbridge.workflows.notebook import AccountNotebook
+from lockbridge.workflows.notebook import Account
 
 if TYPE_CHECKING:  # as in the contract
     import httpx
@@ -138,12 +139,12 @@ class ConnectedAccounts:
         return spec
 
     def _driver(self, spec: ProviderSpec, app: LockAppRow, tokens: AccountTokens | DraftTokens, pace: Pace) -> Provider:
-        notebook = AccountNotebook(app.host, app.id, self)
+        notebook = AccountNotebook(Account(app.host, app.id), self)
         connection = Connection(app.name, app.settings, self.http, self.clock.now, tokens, pace, notebook)
         return _Counted(spec.connect(connection), self.calls)
 
     def _pace(self, app: LockAppId, spec: ProviderSpec) -> Pace:
-        return AccountPace(app, spec.rate, self.commit, self.clock) if spec.rate else FreePace()
+        return AccountPace(app, spec.rate, self) if spec.rate else FreePace()
 
     def gate(self, app: LockAppRow) -> Semaphore:
         """How many calls to the account may be under way at once: the driver's figure, or less by our setting."""

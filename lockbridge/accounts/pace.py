@@ -5,13 +5,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from lockbridge.clock import Clock
+from lockbridge.accounts.keeping import Keeping
 from lockbridge.contract import Rate, RateLimited
 from lockbridge.domain.ids import LockAppId
 from lockbridge.storage import accounts
 from lockbridge.storage.accounts import Turns
-from lockbridge.storage.commit import Commit
-from lockbridge.workflows.ports import in_one
+from lockbridge.workflows.ports import transact
 
 PATIENCE = timedelta(seconds=60)
 """How long a call waits for its turn; one that would wait longer is told to come back then."""
@@ -40,11 +39,10 @@ class AccountPace:
         self,
         app: LockAppId,
         rate: Rate,
-        commit: Commit,
-        clock: Clock,
+        keeping: Keeping,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._app, self._commit, self._clock, self._sleep = app, commit, clock, sleep
+        self._app, self._keeping, self._sleep = app, keeping, sleep
         self._apart = rate.per / rate.calls
         self._turns: deque[datetime] = deque()
         self._waiting = 0
@@ -61,18 +59,18 @@ class AccountPace:
                 turn = self._turns.popleft()
         finally:
             self._waiting -= 1
-        wait = (turn - self._clock.now()).total_seconds()
+        wait = (turn - self._keeping.clock.now()).total_seconds()
         if wait > 0:
             await self._sleep(wait)
 
     def _forfeit(self) -> None:
-        while self._turns and self._turns[0] < self._clock.now() - FORFEIT:
+        while self._turns and self._turns[0] < self._keeping.clock.now() - FORFEIT:
             self._turns.popleft()
 
     async def _reserve(self) -> None:
         most = max(1, int(PATIENCE / self._apart))
         wanted = Turns(self._app, min(self._waiting, most), self._apart, PATIENCE)
-        first = await in_one(self._commit, lambda c: accounts.take_turns(c, wanted, self._clock.now()))
+        first = await transact(self._keeping, lambda c: accounts.take_turns(c, wanted, self._keeping.clock.now()))
         if first is None:
             msg = "the account's calls are spoken for"
             raise RateLimited(msg, PATIENCE)
@@ -80,8 +78,8 @@ class AccountPace:
 
     async def heard(self, remaining: int, resets_at: datetime) -> None:
         """The lock app's own count: with hardly a call left, every process rests until ``resets_at`` (UTC)."""
-        now = self._clock.now()
+        now = self._keeping.clock.now()
         until = min(resets_at, now + LONGEST_REST)
         if remaining <= LAST_CALLS and until > now:
             self._turns.clear()
-            await in_one(self._commit, lambda c: accounts.rest_until(c, self._app, until))
+            await transact(self._keeping, lambda c: accounts.rest_until(c, self._app, until))

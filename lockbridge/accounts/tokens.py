@@ -4,17 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any
 
+from lockbridge.accounts.keeping import Keeping
 from lockbridge.clock import Clock
 from lockbridge.contract import Grant, Renew, Unreachable
 from lockbridge.domain.ids import LockAppId
 from lockbridge.storage import accounts
 from lockbridge.storage.accounts import StoredToken
-from lockbridge.storage.commit import Commit
-from lockbridge.storage.database import Database
-from lockbridge.storage.vault import Vault
-from lockbridge.workflows.ports import in_one
+from lockbridge.workflows.ports import transact
 
 EARLY = timedelta(minutes=1)
 """A token this close to its end is fetched anew."""
@@ -24,32 +22,8 @@ POLL = 0.2
 """Seconds between two looks whether the other process has got it."""
 
 
-class Keeping(Protocol):
-    """What keeping tokens takes."""
-
-    @property
-    def database(self) -> Database:
-        """Where they are read."""
-        ...
-
-    @property
-    def commit(self) -> Commit:
-        """How they are written."""
-        ...
-
-    @property
-    def vault(self) -> Vault:
-        """What seals them."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """When they end."""
-        ...
-
-
 class DraftTokens:
-    """The token of an account that is not stored yet; :func:`adopt` keeps it once it is."""
+    """The token of an account that is not stored yet; it is stored together with the account."""
 
     def __init__(self, clock: Clock) -> None:
         self.grant: Grant | None = None
@@ -128,7 +102,7 @@ class AccountTokens:
 
     async def _leased(self, lease: str) -> bool:
         now = self._keeping.clock.now()
-        return await in_one(self._keeping.commit, lambda c: accounts.lease_token(c, self._app, lease, now, now + LEASE))
+        return await transact(self._keeping, lambda c: accounts.lease_token(c, self._app, lease, now, now + LEASE))
 
     async def _renewed(self, renew: Renew, refused: str | None, lease: str) -> Grant:
         """Fetch with the lease in hand, unless somebody did so just before we got it."""
@@ -142,13 +116,13 @@ class AccountTokens:
                 grant = await renew(grant or kept)
             await self._store(grant, lease)
         finally:
-            await in_one(self._keeping.commit, lambda c: accounts.leave_token(c, self._app, lease))
+            await transact(self._keeping, lambda c: accounts.leave_token(c, self._app, lease))
         return grant
 
     async def _store(self, grant: Grant, lease: str) -> None:
         self._unstored = grant
         vault, stored = self._keeping.vault, StoredToken(accounts.digest(self._settings), grant)
-        if await in_one(self._keeping.commit, lambda c: accounts.save_token(c, vault, self._app, lease, stored)):
+        if await transact(self._keeping, lambda c: accounts.save_token(c, vault, self._app, lease, stored)):
             self._unstored = None
 
 

@@ -21,8 +21,8 @@ from lockbridge import worker
 from lockbridge.bootstrap import Instead, build
 from lockbridge.clock import VirtualClock
 from lockbridge.config import Settings
-from lockbridge.contract import ProviderError
-from lockbridge.domain.ids import HostId, LockId, LockRef
+from lockbridge.contract import LookAt, ProviderError
+from lockbridge.domain.ids import HostId, LockAppId, LockId, LockRef
 from lockbridge.domain.retry import next_healthcheck
 from lockbridge.inbound import Delivery
 from lockbridge.services import Services
@@ -39,7 +39,8 @@ from lockbridge.storage.due import NextDue, next_due
 from lockbridge.storage.hosts import EndpointRow
 from lockbridge.storage.tables import metadata
 from lockbridge.storage.vault import KeyRing, Vault
-from lockbridge.workflows import connect, push, receive
+from lockbridge.workflows import connect, receive
+from lockbridge.workflows.ports import transact
 
 SECOND = timedelta(seconds=1)
 TICK = timedelta(seconds=5)
@@ -105,6 +106,7 @@ class Simulation:
         self._life = Mortality(scene.dice)
         self._endpoints: dict[tuple[int, str], EndpointRow] = {}
         self._lock_ids: dict[str, LockId] = {}
+        self._apps: dict[str, LockAppId] = {}
         self._generation: dict[str, int] = {}
         self._next_housekeeping = scene.clock.now()
         self._next_check = next_healthcheck(scene.clock.now())
@@ -258,6 +260,7 @@ class Simulation:
         account = {"account": f"A{number}"}
         _, rows = await connect.add_lock_app(services, host, "simulator", f"Lock app {number + 1}", account, now)
         self._lock_ids.update({row.ref: row.id for row in rows})
+        self._apps.update({row.ref: row.app for row in rows})
         for place in world.places.values():
             if place.host == number:
                 await self._set_up_place(host, place)
@@ -459,7 +462,8 @@ class Simulation:
 
     async def _hint(self, ref: LockRef) -> None:
         try:
-            await push.hint(self._services, [self._lock_ids[ref]], self._now)
+            hint, now = LookAt((ref,)), self._now
+            await transact(self._services, lambda c: receive.look(c, self._apps[ref], hint, now))
         except asyncio.CancelledError:
             if not self._life.dead:
                 raise

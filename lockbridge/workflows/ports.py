@@ -99,8 +99,8 @@ def _passes(vault: Vault, connection: Connection, items: Sequence[Pass]) -> Sequ
     return locks.save_passes(connection, vault, items)
 
 
-class Tools(Protocol):
-    """Everything the workflows are handed."""
+class Store(Protocol):
+    """Where things are kept."""
 
     @property
     def database(self) -> Database:
@@ -116,6 +116,10 @@ class Tools(Protocol):
     def vault(self) -> Vault:
         """What seals and opens secrets."""
         ...
+
+
+class Tools(Store, Protocol):
+    """Everything the workflows are handed."""
 
     @property
     def steps(self) -> Steps:
@@ -158,14 +162,9 @@ class Tools(Protocol):
         ...
 
 
-async def transact(tools: Tools, work: Callable[[Connection], T]) -> T:
+async def transact(store: Store, work: Callable[[Connection], T]) -> T:
     """Run ``work`` in one transaction. It may be run again after a failure, so it must do nothing but write."""
-    return await in_one(tools.commit, work)
-
-
-async def in_one(commit: Commit, work: Callable[[Connection], T]) -> T:
-    """:func:`transact`, for whoever has nothing but the way to write."""
-    return await commit.write(_each, work)
+    return await store.commit.write(_each, work)
 
 
 def _each(connection: Connection, works: Sequence[Callable[[Connection], T]]) -> Sequence[T]:

@@ -129,11 +129,6 @@ async def attend_to(tools: Tools, ids: Collection[LockId], now: datetime) -> dic
     return tallies
 
 
-async def hint(tools: Tools, ids: Collection[LockId], now: datetime) -> None:
-    """A lock app said that something changed on these locks: they are looked at next, whatever it said."""
-    await transact(tools, lambda c: locks.poke_locks(c, ids, now))
-
-
 async def claim(tools: Tools, now: datetime, limit: int, *, only: Collection[LockId] | None = None) -> list[Attendance]:
     """Lease locks and load what is wanted on them."""
     lease, until = token_hex(8), now + tools.policy.lease

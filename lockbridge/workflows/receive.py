@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lockbridge.contract import Hint, LookAt
-from lockbridge.domain.ids import DeliveryId, HostId, StayId
+from lockbridge.domain.ids import DeliveryId, HostId, LockAppId, StayId
 from lockbridge.domain.intake import DETAILS, Known, Mark, mark_of, merge
 from lockbridge.domain.messages import HostAlarm
 from lockbridge.domain.retry import wait_for
@@ -105,17 +105,15 @@ def hook_of(tools: Tools, key: str) -> Hook[Event | Hint]:
 def _apply(connection: Connection, tools: Tools, stored: Stored, event: Event | Hint, now: datetime) -> None:
     if isinstance(event, ReservationEvent):
         apply_reservation(connection, tools, stored.host, event, stored.received_at, now)
-    elif isinstance(event, LookAt):
-        _look(connection, stored, event, now)
+    elif isinstance(event, LookAt) and (app := hosts.app_of_endpoint(connection, stored.endpoint)) is not None:
+        look(connection, app, event, now)
     elif isinstance(event, Notice):
         journal.write(connection, [Entry(now, stored.host, f"notice.{event.kind}", event.text)])
 
 
-def _look(connection: Connection, stored: Stored, hint: LookAt, now: datetime) -> None:
+def look(connection: Connection, app: LockAppId, hint: LookAt, now: datetime) -> None:
     """A lock app's webhook is a hint and nothing more; hints that come together lead to one look."""
-    app = hosts.app_of_endpoint(connection, stored.endpoint)
-    if app is not None:
-        locks.look_soon(connection, app, hint.locks, now + GATHER_HINTS)
+    locks.look_soon(connection, app, hint.locks, now + GATHER_HINTS)
 
 
 def apply_reservation(

@@ -1,19 +1,20 @@
 """Codes for people who work at a property (R42): on chosen locks, with a window or standing, by the same rules."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from lockbridge.domain.code import CodeKind, Window
+from lockbridge.domain.code import CodeKind, Pin, Window
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId
 from lockbridge.domain.naming import choose_name
-from lockbridge.domain.pins import NoCommonLength, PinReason, pin_length, random_pin
+from lockbridge.domain.pins import NoCommonLength, PinReason, PinSpace, pin_length, random_pin
 from lockbridge.domain.placement import Ended, Placement
 from lockbridge.domain.stay import push_time, removal_time
 from lockbridge.storage import codes, journal, locks
 from lockbridge.storage.journal import Entry
+from lockbridge.storage.locks import LockRow
 from lockbridge.storage.rows import seal_pin
 from lockbridge.workflows.book import lock_books
 from lockbridge.workflows.connect import BadInput
@@ -51,7 +52,26 @@ def _add(connection: Connection, tools: Tools, host: HostId, new: NewStaffCode, 
         raise BadInput(msg)
     code, window = codes.reserve_ids(connection, 1)[0], new.window()
     books = lock_books(connection, tools, rows)
-    spaces = [book.space(window, code) for book in books.values()]
+    pin = _free_pin(tools, [book.space(window, code) for book in books.values()])
+    name = choose_name(
+        new.name,
+        f"Staff {code}",
+        [row.capabilities.name_rules for row in rows.values()],
+        taken=lambda text: any(book.name_taken(text, code) for book in books.values()),
+    )
+    made = {"id": code, "host_id": host, "kind": CodeKind.STAFF.value, "created_at": now}
+    decided = {"name": name.name, "name_reason": name.reason.value, "name_detail": name.detail}
+    digits = {"pin_sealed": seal_pin(tools.vault, pin), "pin_reason": PinReason.RANDOM_SETTING.value}
+    codes.insert_codes(connection, [{**made, **digits, **decided, "opens_at": window.starts, "closes_at": window.ends}])
+    wanted = [_placement(code, lock, pin, name.name, window, now) for lock in rows.values()]
+    codes.insert_placements(connection, tools.vault, host, wanted)
+    locks.poke_locks(connection, list(rows), now)
+    journal.write(connection, [Entry(now, host, "staff_code", f"made for {len(rows)} locks", code=code)])
+    return code
+
+
+def _free_pin(tools: Tools, spaces: Sequence[PinSpace]) -> Pin:
+    """One PIN that is free on all these locks. Raises BadInput."""
     try:
         pin = random_pin(pin_length(tools.policy.codes.pin_length, spaces), spaces, tools.below)
     except NoCommonLength as error:
@@ -59,45 +79,22 @@ def _add(connection: Connection, tools: Tools, host: HostId, new: NewStaffCode, 
     if pin is None:
         msg = "no PIN is free on all of these locks"
         raise BadInput(msg)
-    name = choose_name(
-        new.name,
-        f"Staff {code}",
-        [row.capabilities.name_rules for row in rows.values()],
-        taken=lambda text: any(book.name_taken(text, code) for book in books.values()),
+    return pin
+
+
+def _placement(code: CodeId, lock: LockRow, pin: Pin, name: str, window: Window, now: datetime) -> Placement:
+    return Placement(
+        id=PlacementId(0),
+        code=code,
+        lock=lock.id,
+        kind=CodeKind.STAFF,
+        pin=pin,
+        name=name,
+        window=window,
+        push_at=push_time(window, lock.capabilities.lead, now),
+        remove_at=removal_time(window, keeps_windows=lock.capabilities.keeps_windows),
+        made_at=now,
     )
-    row = {
-        "id": code,
-        "host_id": host,
-        "kind": CodeKind.STAFF.value,
-        "pin_sealed": seal_pin(tools.vault, pin),
-        "pin_reason": PinReason.RANDOM_SETTING.value,
-        "name": name.name,
-        "name_reason": name.reason.value,
-        "name_detail": name.detail,
-        "opens_at": window.starts,
-        "closes_at": window.ends,
-        "created_at": now,
-    }
-    placements = [
-        Placement(
-            id=PlacementId(0),
-            code=code,
-            lock=lock.id,
-            kind=CodeKind.STAFF,
-            pin=pin,
-            name=name.name,
-            window=window,
-            push_at=push_time(window, lock.capabilities.lead, now),
-            remove_at=removal_time(window, keeps_windows=lock.capabilities.keeps_windows),
-            made_at=now,
-        )
-        for lock in rows.values()
-    ]
-    codes.insert_codes(connection, [row])
-    codes.insert_placements(connection, tools.vault, host, placements)
-    locks.poke_locks(connection, list(rows), now)
-    journal.write(connection, [Entry(now, host, "staff_code", f"made for {len(rows)} locks", code=code)])
-    return code
 
 
 async def revoke(tools: Tools, host: HostId, code: CodeId, now: datetime) -> bool:

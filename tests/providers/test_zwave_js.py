@@ -21,7 +21,8 @@ from lockbridge.contract import (
 from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import LockClass, Readback
-from providers.zwave_js import PROVIDER, slots_in
+from providers._slots import slots_in
+from providers.zwave_js import PROVIDER
 from tests.contract.brands import Brand
 from tests.contract.harness import connection
 from tests.contract.vendors import zwave_js as vendor

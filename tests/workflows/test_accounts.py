@@ -293,7 +293,7 @@ class Waits:
 
 
 def pace(process: Process, app: LockAppId, waits: Waits, calls: int = 120) -> AccountPace:
-    return AccountPace(app, Rate(calls, timedelta(minutes=1)), process.commit, process.clock, waits)
+    return AccountPace(app, Rate(calls, timedelta(minutes=1)), process, waits)
 
 
 async def test_calls_of_all_processes_together_keep_the_distance_the_lock_app_asks_for(processes):

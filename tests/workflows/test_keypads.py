@@ -2,6 +2,7 @@
 
 import pytest
 
+from lockbridge.accounts.notebook import AccountNotebook
 from lockbridge.domain.ids import LockRef, NoteId
 from lockbridge.storage import notes, outbox
 from lockbridge.workflows import clean_up, connect, notebook
@@ -72,7 +73,7 @@ async def test_r30_a_host_who_was_told_of_a_code_is_told_when_it_is_not_wanted_a
     (task,) = work(engine)
     assert task.state == notes.UNWANTED
     assert f"the code {pin} (Ida Example) is not wanted any more" in engine.mails(HOST_EMAIL)[-1].text
-    assert await notebook.AccountNotebook(engine.host, engine.account, engine.services).codes(DOOR) == []
+    assert await AccountNotebook(notebook.Account(engine.host, engine.account), engine.services).codes(DOOR) == []
     await notebook.done(engine.services, engine.host, task.id, engine.now)
     assert engine.ask(notes.of_lock, engine.services.vault, engine.account, DOOR) == []
 
