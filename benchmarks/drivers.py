@@ -30,8 +30,8 @@ from lockbridge.accounts.pace import FreePace
 from lockbridge.contract import Connection, Notebook, Provider, Renew
 from lockbridge.domain.code import CodeSpec, Pin, Window
 from lockbridge.domain.ids import LockRef
+from lockbridge.outbound import client
 from providers import PROVIDERS
-from providers._http import client
 from providers._socket import Line
 
 Turn = Callable[[Provider, LockRef], Awaitable[None]]

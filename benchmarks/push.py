@@ -18,12 +18,12 @@ from lockbridge.domain.code import CodeKind, Pin, Window
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId
 from lockbridge.domain.lock import Capabilities
 from lockbridge.domain.placement import Placement
+from lockbridge.outbound import client
 from lockbridge.services import Services
 from lockbridge.storage import codes, tables
 from lockbridge.storage.hosts import CREDENTIALS
 from lockbridge.storage.rows import dump_capabilities, seal_json
 from lockbridge.storage.vault import open_vault
-from providers._http import client
 
 LOCKS = 200
 AT_ONCE = 64

@@ -8,7 +8,7 @@ A failed read is never an empty list: ``list_codes`` returns ``[]`` only when th
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockRef
@@ -57,6 +57,8 @@ class ProviderError(Exception):
     remedy: Remedy = Remedy.WAIT
     kind: Kind = Kind.UNREACHABLE
     retry_after: timedelta | None = None
+    said: ClassVar[str] = "{who} refused"
+    """It in words, for a driver that has none of its own; ``{who}`` is the vendor."""
 
     @property
     def trouble(self) -> Trouble:
@@ -84,6 +86,7 @@ class LockOffline(ProviderError):
     """The lock app answers, but this lock cannot be reached now; nothing was done."""
 
     kind = Kind.LOCK_OFFLINE
+    said = "the lock cannot be reached"
 
 
 class OutcomeUnknown(ProviderError):
@@ -98,6 +101,7 @@ class CodeGone(ProviderError):
 
     remedy = Remedy.LOOK
     kind = Kind.CODE_GONE
+    said = "{who} has no such code"
 
 
 class PinRefused(ProviderError):
@@ -105,6 +109,7 @@ class PinRefused(ProviderError):
 
     remedy = Remedy.REPLAN
     kind = Kind.PIN_REFUSED
+    said = "the lock does not take these digits"
 
 
 class PinTaken(ProviderError):
@@ -112,6 +117,7 @@ class PinTaken(ProviderError):
 
     remedy = Remedy.REPLAN
     kind = Kind.PIN_TAKEN
+    said = "another code on the lock has these digits"
 
 
 class NameTaken(ProviderError):
@@ -119,6 +125,7 @@ class NameTaken(ProviderError):
 
     remedy = Remedy.REPLAN
     kind = Kind.NAME_TAKEN
+    said = "another code on the lock has this name"
 
 
 class NameRefused(ProviderError):
@@ -126,6 +133,7 @@ class NameRefused(ProviderError):
 
     remedy = Remedy.REPLAN
     kind = Kind.NAME_REFUSED
+    said = "{who} does not take this name"
 
 
 class WindowRefused(ProviderError):
@@ -133,6 +141,7 @@ class WindowRefused(ProviderError):
 
     remedy = Remedy.REPLAN
     kind = Kind.WINDOW_REFUSED
+    said = "{who} does not take this window"
 
 
 class Rejected(ProviderError):
@@ -147,6 +156,7 @@ class LockFull(ProviderError):
 
     remedy = Remedy.ASK
     kind = Kind.LOCK_FULL
+    said = "the lock is full"
 
 
 class AccountRefused(ProviderError):
@@ -154,6 +164,7 @@ class AccountRefused(ProviderError):
 
     remedy = Remedy.ASK
     kind = Kind.ACCOUNT_REFUSED
+    said = "{who} does not let this account in"
 
 
 class LockNotFound(ProviderError):
@@ -161,6 +172,7 @@ class LockNotFound(ProviderError):
 
     remedy = Remedy.ASK
     kind = Kind.LOCK_NOT_FOUND
+    said = "the account has no such lock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The one way to ask a vendor that speaks JSON over a WebSocket: question and answer by number, over one kept line.
 
-The rules are those of ``_http``, for every brand alike:
+The rules are those of ``outbound``, for every brand alike:
 
 * a **read** that fails is ``Unreachable``, after at most three tries within five seconds;
 * a **write** is sent once. No line to send it on: ``Unreachable``. Sent and the answer lost (timeout, dropped line),
@@ -25,7 +25,7 @@ import orjson
 from httpx_aiohttp import AiohttpTransport
 
 from lockbridge.contract import AccountRefused, OutcomeUnknown, ProviderError, Unreachable
-from providers._http import SAID, ErrorTable, Patience
+from lockbridge.outbound import ErrorTable, Patience
 
 T = TypeVar("T")
 
@@ -210,7 +210,7 @@ class Socket:
             if meaning is None:
                 msg = "the lock app failed"
                 raise _lost(msg, call)
-            raise meaning(SAID.get(meaning, "the lock app refused"))
+            raise meaning(meaning.said.format(who="the lock app"))
         try:
             return parse(answer["result"])
         except _NONSENSE:
@@ -288,7 +288,7 @@ def dialer(http: httpx.AsyncClient, url: str) -> Dial:
 
 def _unopened(status: int) -> ProviderError:
     if status in _REFUSING:
-        return AccountRefused(SAID[AccountRefused])
+        return AccountRefused(AccountRefused.said.format(who="the lock app"))
     return Unreachable(f"the lock app answered {status} instead of opening a WebSocket")
 
 

@@ -48,7 +48,7 @@ from lockbridge.contract import (
 from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities, PinRules, Readback
-from providers._http import ErrorTable
+from lockbridge.outbound import ErrorTable
 from providers._slots import slots_in
 from providers._socket import Call, Greeting, Socket, dialer, websocket_url
 

@@ -48,8 +48,8 @@ from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities, NameRules, PinRules
 from lockbridge.domain.pins import refusal
 from lockbridge.inbound import Delivery, Hook, Ignored, Unreadable, dedupe_key_for
+from lockbridge.outbound import ErrorTable, Request, SignIn, TokenRefused, Vendor, is_http
 from lockbridge.signatures import any_secret_problem, hmac_hex
-from providers._http import ErrorTable, Request, SignIn, TokenRefused, Vendor, is_http
 
 T = TypeVar("T")
 

@@ -32,7 +32,7 @@ from lockbridge.contract import (
 from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities, NameRules, PinRules, Readback, Rounding
-from providers._http import ErrorTable, Request, SignIn, TokenRefused, Vendor
+from lockbridge.outbound import ErrorTable, Request, SignIn, TokenRefused, Vendor
 from providers.igloohome import algopin
 from providers.igloohome.bridge import DEVICE_STATUS, UNLOCK, Job, Refs, check_name, creation, deletion, was_done
 from providers.igloohome.sign_in import SIGN_IN, Renewal
@@ -80,7 +80,7 @@ _OPTIONAL = ErrorTable(statuses={401: TokenRefused, 403: Rejected, 404: LockNotF
 """For what an account need not be granted."""
 
 _PATIENCE = timedelta(seconds=8)
-"""How long a verb waits for its job; the pauses between the looks are those of ``_http.Patience``."""
+"""How long a verb waits for its job; the pauses between the looks are those of ``outbound.Patience``."""
 _LOOKS = 20
 
 

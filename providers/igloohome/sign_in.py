@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from lockbridge.contract import AccountRefused, Grant
-from providers._http import ErrorTable, Request, Vendor
+from lockbridge.outbound import ErrorTable, Request, Vendor
 
 
 class ScopeRefused(AccountRefused):

@@ -29,7 +29,7 @@ from typing import Any
 import httpx
 
 from lockbridge.contract import Connection, FormField, Grant, ProviderSpec, Rate
-from providers._http import Request, SignIn, Vendor
+from lockbridge.outbound import Request, SignIn, Vendor
 from providers.remotelock.client import RemoteLock
 from providers.remotelock.events import HOOK
 from providers.remotelock.wire import ANY, OF_SIGN_IN, text_in, typical

@@ -26,7 +26,7 @@ from lockbridge.contract import (
 )
 from lockbridge.domain.code import CodeSpec, Window
 from lockbridge.domain.ids import CodeRef, LockRef
-from providers._http import ErrorTable, Request, Vendor
+from lockbridge.outbound import ErrorTable, Request, Vendor
 from providers.remotelock.wire import (
     ANY,
     BY_TYPE,

@@ -27,7 +27,7 @@ from lockbridge.domain.code import CodeSpec, Pin, Window
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities, NameRules, PinRules, Rounding
 from lockbridge.domain.stay import known_zone, to_utc
-from providers._http import ErrorTable, TokenRefused
+from lockbridge.outbound import ErrorTable, TokenRefused
 
 T = TypeVar("T")
 

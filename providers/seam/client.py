@@ -20,7 +20,7 @@ from lockbridge.contract import (
 )
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockRef
-from providers._http import Request, Vendor, is_http
+from lockbridge.outbound import Request, Vendor, is_http
 from providers.seam.codes import attempt_in, codes_in, page_in, spec_out, written_in
 from providers.seam.hook import HOOK, KEY
 from providers.seam.locks import capabilities, lock_in, status_of

@@ -21,7 +21,7 @@ from lockbridge.contract import (
     Trouble,
     WindowRefused,
 )
-from providers._http import ErrorTable
+from lockbridge.outbound import ErrorTable
 
 Words = Mapping[str, type[ProviderError] | None]
 

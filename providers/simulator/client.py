@@ -17,7 +17,7 @@ from lockbridge.contract import (
 )
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockRef
-from providers._http import ErrorTable, Request, Vendor, is_http
+from lockbridge.outbound import ErrorTable, Request, Vendor, is_http
 from providers.simulator import wire
 from providers.simulator.driver import KEY
 

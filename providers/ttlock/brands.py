@@ -5,7 +5,7 @@ from functools import partial
 import httpx
 
 from lockbridge.contract import Connection, FormField, ProviderSpec
-from providers._http import SignIn, Vendor
+from lockbridge.outbound import SignIn, Vendor
 from providers.ttlock.dialects import SIFELY_DIALECT, TTLOCK_DIALECT, Dialect, base_of
 from providers.ttlock.driver import Sciener
 from providers.ttlock.errors import READS

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from lockbridge.contract import AccountRefused, Connection, Grant, Renew
-from providers._http import Request, Vendor
+from lockbridge.outbound import Request, Vendor
 from providers.ttlock.errors import SIFELY_SIGN_IN, SIGN_IN
 from providers.ttlock.wire import milliseconds
 

@@ -29,7 +29,7 @@ from lockbridge.contract import (
 from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities
-from providers._http import Request, Vendor
+from lockbridge.outbound import Request, Vendor
 from providers.ttlock import wire
 from providers.ttlock.dialects import Dialect
 from providers.ttlock.errors import WRITES, Busy

@@ -20,7 +20,7 @@ from lockbridge.contract import (
     Unreachable,
     WindowRefused,
 )
-from providers._http import ErrorTable, TokenRefused
+from lockbridge.outbound import ErrorTable, TokenRefused
 
 _NEW_MONTH = timedelta(hours=6)
 _FINE = frozenset({None, 0, 200, "0", "200"})

@@ -13,7 +13,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from lockbridge.contract import Provider, ProviderSpec
-from providers._http import Patience
+from lockbridge.outbound import Patience
 from providers.simulator import RuleSet, SimulatedLockApp
 from tests.contract.harness import HttpHarness, connection, no_sleep
 

@@ -18,7 +18,7 @@ from lockbridge.contract import Connection, Pace, Provider, Receipt, Renew, Seen
 from lockbridge.domain.code import CodeSpec, Pin, Window
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.domain.lock import Capabilities
-from providers._http import Patience
+from lockbridge.outbound import Patience
 from providers.simulator import (
     PROVIDER,
     WRITES,

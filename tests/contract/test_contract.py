@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from providers._http import client
+from lockbridge.outbound import client
 from providers.simulator import RULE_SETS, simulator_asgi
 from tests.contract.harness import HttpHarness, SimulatorHarness
 from tests.contract.serving import ServedApp, serving

@@ -20,7 +20,7 @@ from lockbridge.contract import (
     Receipt,
 )
 from lockbridge.domain.ids import CodeRef, LockRef
-from providers._http import client
+from lockbridge.outbound import client
 from providers.home_assistant import PROVIDER
 from tests.contract.harness import connection
 from tests.interop import home_assistant, node

@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 import pytest
 
+from lockbridge import outbound
 from lockbridge.contract import CodeGone, LockFull, PinTaken, Receipt, Unreachable
 from lockbridge.domain.code import CodeSpec, Pin, Window
 from lockbridge.domain.ids import CodeRef, LockRef
-from providers import _http
 from providers.nuki import PROVIDER
 from providers.simulator import SimulatedLockApp
 from tests.contract.harness import Clock, connection
@@ -93,7 +93,7 @@ async def nuki(between: tuple[Any, str]) -> AsyncIterator[Proxied]:
     for lock, rules in ((OLD, SMART_LOCK_2), (NEW, SMART_LOCK_4), (SMALL, OPENER), (BARE, NO_KEYPAD)):
         world.add_lock(str(lock), name=f"Door {lock}", rules=rules, zone="Europe/Berlin", battery=0.8)
     vendor.asgi = NukiWeb(world).asgi()
-    async with _http.client() as http:
+    async with outbound.client() as http:
         driver = PROVIDER.connect(connection({"url": url, "token": "token"}, http, clock))
         proxied = Proxied(world, driver, http, url)
         http.event_hooks = {"response": [proxied.note]}

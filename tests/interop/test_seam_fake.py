@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from lockbridge import outbound
 from lockbridge.contract import CodeGone, CodeState, LockNotFound, PinTaken, Receipt, Unreachable
 from lockbridge.domain.code import CodeSpec, Pin, Window
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.storage.database import Database
-from providers import _http
 from providers.seam import PROVIDER
 from providers.seam.hook import ACCOUNT_EVENTS, LOCK_EVENTS
 from providers.seam.words import TROUBLES
@@ -93,7 +93,7 @@ async def start(sqlite_database: Database, seam: Workspace, door: str) -> AsyncI
 
 @pytest.fixture
 async def driver(seam: Workspace) -> AsyncIterator[Any]:
-    async with _http.client() as http:
+    async with outbound.client() as http:
         http.event_hooks = {"response": [seam.note]}
         yield in_no_time(PROVIDER.connect(connection(seam.settings(), http, Clock())))
 

@@ -23,7 +23,7 @@ from lockbridge.contract import (
 )
 from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import CodeRef, LockRef
-from providers._http import client
+from lockbridge.outbound import client
 from providers.zwave_js import PROVIDER
 from tests.contract.harness import connection
 from tests.interop import node

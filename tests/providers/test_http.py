@@ -14,6 +14,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from lockbridge.contract import (
     AccountRefused,
+    CodeGone,
     LockOffline,
     OutcomeUnknown,
     PinTaken,
@@ -22,7 +23,7 @@ from lockbridge.contract import (
     Rejected,
     Unreachable,
 )
-from providers._http import ErrorTable, Patience, Request, Vendor, client, retry_after
+from lockbridge.outbound import ErrorTable, Patience, Request, Vendor, client, retry_after
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 KEY, SECRET, HOST = "4711", "very-secret", "vendor.test"
@@ -221,6 +222,27 @@ async def test_errors_hold_neither_addresses_nor_bodies_nor_credentials() -> Non
     assert SECRET not in repr(talk.vendor)
 
 
+async def test_a_refusal_without_words_of_its_own_is_said_in_those_of_its_kind() -> None:
+    talk = Talk(httpx.Response(404))
+    talk.vendor = replace(talk.vendor, errors=ErrorTable(statuses={404: CodeGone}), who="Acme")
+    with pytest.raises(CodeGone, match=r"^Acme has no such code$"):
+        await talk.read()
+    talk = Talk(httpx.Response(405))
+    talk.vendor = replace(talk.vendor, errors=ErrorTable(statuses={405: Rejected}), who="Acme")
+    with pytest.raises(Rejected, match=r"^Acme refused$"):
+        await talk.write()
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [({}, "application/json"), ({"content-type": "application/json-patch+json"}, "application/json-patch+json")],
+)
+async def test_a_body_is_called_json_unless_the_request_says_what_it_is(headers: dict[str, str], sent: str) -> None:
+    talk = Talk(OK)
+    await talk.vendor.ask(Request("PUT", "/codes", body={"pin": KEY}, headers=headers), dict)
+    assert talk.requests[0].headers.get_list("content-type") == [sent]
+
+
 async def test_redirects_are_not_followed() -> None:
     talk = Talk(httpx.Response(307, headers={"Location": "https://elsewhere.test"}), OK)
     talk.vendor.http.follow_redirects = True
@@ -291,7 +313,7 @@ async def test_parameters_go_into_the_address_as_httpx_writes_them(params: dict[
 
 
 async def test_the_time_that_the_first_try_took_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("providers._http.monotonic", iter([100.0, 106.0]).__next__)
+    monkeypatch.setattr("lockbridge.outbound.monotonic", iter([100.0, 106.0]).__next__)
     talk = Talk(httpx.ReadTimeout("x"))
     with pytest.raises(Unreachable):
         await talk.read()

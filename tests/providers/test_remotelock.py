@@ -41,7 +41,7 @@ from lockbridge.contract import (
 from lockbridge.domain.code import CodeSpec, Pin, Window
 from lockbridge.domain.ids import CodeRef, LockRef
 from lockbridge.inbound import Delivery, Ignored, Unauthenticated, Unreadable
-from providers._http import TokenRefused
+from lockbridge.outbound import TokenRefused
 from providers.remotelock import PROVIDER
 from providers.simulator import SimulatedLockApp
 from tests.contract.brands import in_no_time

@@ -10,8 +10,8 @@ import pytest
 from lockbridge.contract import AccountRefused, OutcomeUnknown, RateLimited, Unreachable
 from lockbridge.domain.code import CodeSpec, Pin
 from lockbridge.domain.ids import LockRef
+from lockbridge.outbound import client
 from providers import PROVIDERS
-from providers._http import client
 from providers.simulator import Fault, SimulatedLockApp, Verb, simulator_asgi
 from tests.contract.harness import Clock, connection
 from tests.contract.serving import ServedApp, serving

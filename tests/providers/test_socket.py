@@ -9,7 +9,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from lockbridge.contract import AccountRefused, CodeGone, OutcomeUnknown, ProviderError, Unreachable
-from providers._http import ErrorTable, Patience, client
+from lockbridge.outbound import ErrorTable, Patience, client
 from providers._socket import Call, Greeting, Socket, dialer, websocket_url
 from tests.contract.harness import no_sleep
 

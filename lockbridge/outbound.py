@@ -1,6 +1,6 @@
 """The one way to ask a vendor: JSON over httpx, and every way in which that fails as an error with a remedy.
 
-The rules, for every brand alike:
+The rules, for every lock app and every booking platform alike:
 
 * a **read** that fails is ``Unreachable``, after at most three tries within five seconds;
 * a **write** is sent once. Never sent (no connection) or refused with 503: ``Unreachable``. Sent and the answer lost
@@ -8,6 +8,9 @@ The rules, for every brand alike:
 * 429 is ``RateLimited`` with the vendor's own Retry-After; it is not tried again here;
 * whatever else a vendor says is read from its :class:`ErrorTable`, also in an answer with status 200;
 * no message holds a URL, a body or a credential.
+
+``httpx``, ``aiohttp`` and ``tenacity`` are loaded when the first request is made: a process that only takes webhooks
+knows the platforms and calls none of them (16 MB).
 """
 
 import asyncio
@@ -15,61 +18,38 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import cache
+from http import HTTPStatus
 from time import monotonic
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
-import aiohttp
-import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
-from tenacity import (
-    AsyncRetrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
 
 from lockbridge.contract import (
     AccountRefused,
-    CodeGone,
-    LockFull,
-    LockNotFound,
-    LockOffline,
-    NameRefused,
-    NameTaken,
     OutcomeUnknown,
     Pace,
-    PinRefused,
-    PinTaken,
     ProviderError,
     RateLimited,
     Rejected,
     Renew,
     Tokens,
     Unreachable,
-    WindowRefused,
 )
+
+if TYPE_CHECKING:  # loaded by the first request
+    import aiohttp
+    import httpx
 
 T = TypeVar("T")
 
-TIMEOUT = httpx.Timeout(10.0, connect=5.0)
-_UNSENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.InvalidURL,
-)
-_UNSENT_AIOHTTP = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+TIMEOUT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
 _OK = range(200, 300)
 _REFUSED = range(400, 500)
-_LOST = frozenset({httpx.codes.REQUEST_TIMEOUT})
+_LOST = frozenset({HTTPStatus.REQUEST_TIMEOUT})
 _GARBAGE = object()
 _USUAL_PAUSE = timedelta(seconds=60)
 _LONGEST_PAUSE = timedelta(days=1)
@@ -79,22 +59,6 @@ class TokenRefused(AccountRefused):
     """The access token is not taken (any more): worth signing in anew, once."""
 
 
-SAID: Mapping[type[ProviderError], str] = MappingProxyType(
-    {
-        AccountRefused: "the lock app does not let this account in",
-        TokenRefused: "the lock app does not let this account in",
-        LockNotFound: "the account has no such lock",
-        LockOffline: "the lock cannot be reached",
-        LockFull: "the lock is full",
-        CodeGone: "the lock app has no such code",
-        PinRefused: "the lock does not take these digits",
-        PinTaken: "another code on the lock has these digits",
-        NameRefused: "the lock app does not take this name",
-        NameTaken: "another code on the lock has this name",
-        WindowRefused: "the lock app does not take this window",
-    }
-)
-"""An error in words, where the brand's driver has none of its own."""
 _STATUSES: Mapping[int, type[ProviderError]] = MappingProxyType({401: TokenRefused, 403: AccountRefused})
 
 
@@ -132,6 +96,14 @@ class Patience:
 
     async def _again(self, once: Callable[[], Awaitable[T]], error: Unreachable, started: float) -> T:
         """The tries after the first, which began at ``started`` and ended with ``error``."""
+        from tenacity import (  # noqa: PLC0415 - as the module says
+            AsyncRetrying,
+            retry_if_exception_type,
+            stop_after_attempt,
+            stop_before_delay,
+            wait_random_exponential,
+        )
+
         left = self.within.total_seconds() - (monotonic() - started)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self.tries) | stop_before_delay(left),
@@ -174,6 +146,8 @@ class Request:
     @property
     def address(self) -> str:
         """The path as it goes over the wire, ``params`` included: httpx would parse the whole address twice."""
+        import httpx  # noqa: PLC0415 - as the module says
+
         return f"{self.path}?{httpx.QueryParams(self.params)}" if self.params else self.path
 
     @property
@@ -185,7 +159,7 @@ class Request:
 
     @property
     def content_type(self) -> Mapping[str, str]:
-        """The header that says what the body is."""
+        """The header that says what the body is, unless ``headers`` say otherwise."""
         if self.form is not None:
             return {"content-type": "application/x-www-form-urlencoded"}
         return {} if self.body is None else {"content-type": "application/json"}
@@ -219,18 +193,21 @@ class SignIn:
 class Vendor:
     """One account at one vendor: where to ask, as whom, and how its refusals read."""
 
-    http: httpx.AsyncClient
+    http: "httpx.AsyncClient"
     base: str
     errors: ErrorTable
     now: Callable[[], datetime]
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     patience: Patience = Patience()
-    timeout: httpx.Timeout = field(default_factory=lambda: TIMEOUT)
+    timeout: "httpx.Timeout | None" = None
+    """None: ten seconds, five of them to connect."""
     sign_in: SignIn | None = None
     """How to get the access token that each request carries; None: ``headers`` are all that is needed."""
     pace: Pace | None = None
-    left: Callable[[httpx.Response], tuple[int, datetime] | None] = lambda _: None
+    left: "Callable[[httpx.Response], tuple[int, datetime] | None]" = lambda _: None
     """How many calls an answer's headers say are left, and until when; None: they do not say."""
+    who: str = "the lock app"
+    """What the vendor is called in errors."""
 
     async def ask(self, request: Request, parse: Callable[[Any], T]) -> T:
         """Send a request and read the answer's JSON (None when it is empty) with ``parse``.
@@ -256,45 +233,63 @@ class Vendor:
     async def _sent(self, request: Request, parse: Callable[[Any], T]) -> T:
         if self.pace is not None:
             await self.pace.turn()
-        try:
-            response = await self.http.request(
-                request.method,
-                self.base + request.address,
-                content=request.content,
-                headers={**self.headers, **request.headers, **request.content_type},
-                timeout=self.timeout,
-                follow_redirects=False,
-            )
-        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
-            raise _no_answer(error, is_read=request.is_read) from None
+        own = {**self.headers, **request.headers}
+        response = await answer(self.http, self.base, replace(request, headers=own), self.timeout, who=self.who)
         await self._learn(response)
         return self._read(response, parse, request)
 
-    async def _learn(self, response: httpx.Response) -> None:
+    async def _learn(self, response: "httpx.Response") -> None:
         count = self.left(response)
         if count is not None and self.pace is not None:
             await self.pace.heard(*count)
 
-    def _read(self, response: httpx.Response, parse: Callable[[Any], T], request: Request) -> T:
+    def _read(self, response: "httpx.Response", parse: Callable[[Any], T], request: Request) -> T:
         body, status = _json(response), response.status_code
-        if status == httpx.codes.TOO_MANY_REQUESTS:
-            msg = "the lock app asks for fewer calls"
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            msg = f"{self.who} asks for fewer calls"
             raise RateLimited(msg, retry_after(response.headers.get("retry-after"), self.now()))
         meaning = (request.errors or self.errors).meaning(status, body)
         if meaning is not None:
-            raise meaning(SAID.get(meaning, "the lock app refused"))
+            raise meaning(meaning.said.format(who=self.who))
         if status not in _OK:
-            raise _failure(status, is_read=request.is_read)
+            raise _failure(self.who, status, is_read=request.is_read)
         try:
             if body is _GARBAGE:
                 raise ValueError  # noqa: TRY301 - garbage and a wrong shape are one case
             return parse(body)
         except (LookupError, TypeError, ValueError, AttributeError):
-            msg = "the lock app's answer makes no sense"
+            msg = f"the answer of {self.who} makes no sense"
             raise _lost(msg, is_read=request.is_read) from None
 
 
-def _json(response: httpx.Response) -> Any:
+async def answer(
+    http: "httpx.AsyncClient", base: str, request: Request, within: "httpx.Timeout | None" = None, *, who: str
+) -> "httpx.Response":
+    """Whatever is answered to one request, sent once; no redirect is followed. ``within=None``: the usual timeout.
+
+    Raises Unreachable when it was never sent or only reads, else OutcomeUnknown; ``who`` is what their words call it.
+    """
+    try:
+        return await http.request(
+            request.method,
+            base + request.address,
+            content=request.content,
+            headers={**request.content_type, **request.headers},
+            timeout=within or _usual_timeout(),
+            follow_redirects=False,
+        )
+    except _failures() as error:
+        raise _no_answer(error, who, is_read=request.is_read) from None
+
+
+def _no_answer(error: Exception, who: str, *, is_read: bool) -> ProviderError:
+    name = type(error.__cause__ or error).__name__
+    if _was_never_sent(error):
+        return Unreachable(f"no connection to {who} ({name})")
+    return _lost(f"the answer of {who} was lost ({name})", is_read=is_read)
+
+
+def _json(response: "httpx.Response") -> Any:
     if not response.content:
         return None
     try:
@@ -303,31 +298,26 @@ def _json(response: httpx.Response) -> Any:
         return _GARBAGE
 
 
-def _no_answer(error: Exception, *, is_read: bool) -> ProviderError:
-    name = type(error.__cause__ or error).__name__
-    if _was_never_sent(error):
-        return Unreachable(f"no connection to the lock app ({name})")
-    return _lost(f"the lock app's answer was lost ({name})", is_read=is_read)
-
-
 def _was_never_sent(error: Exception) -> bool:
     """Whether the request cannot have left this machine.
 
     ``httpx-aiohttp`` reports a connection that was dropped after sending as ``ConnectTimeout``: its cause tells.
     """
+    import aiohttp  # noqa: PLC0415 - as the module says
+
     if isinstance(error.__cause__, aiohttp.ClientConnectionError):
-        return isinstance(error.__cause__, _UNSENT_AIOHTTP)
-    return isinstance(error, _UNSENT)
+        return isinstance(error.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return isinstance(error, _unsent())
 
 
 def _lost(message: str, *, is_read: bool) -> ProviderError:
     return Unreachable(message) if is_read else OutcomeUnknown(message)
 
 
-def _failure(status: int, *, is_read: bool) -> ProviderError:
-    """What a status means that the brand's own table does not explain."""
-    message = f"the lock app answered {status}"
-    if status == httpx.codes.SERVICE_UNAVAILABLE:
+def _failure(who: str, status: int, *, is_read: bool) -> ProviderError:
+    """What a status means that the vendor's own table does not explain."""
+    message = f"{who} answered {status}"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return Unreachable(message)
     if status in _REFUSED and status not in _LOST and not is_read:
         return Rejected(message)
@@ -353,6 +343,8 @@ def _instant(header: str) -> datetime:
 
 def is_http(address: str) -> bool:
     """Whether an address that a host typed in can be asked over HTTP."""
+    import httpx  # noqa: PLC0415 - as the module says
+
     try:
         parsed = httpx.URL(address)
     except httpx.InvalidURL:
@@ -360,17 +352,57 @@ def is_http(address: str) -> bool:
     return parsed.scheme in {"http", "https"} and bool(parsed.host)
 
 
-def client(*, connections: int = 100) -> httpx.AsyncClient:
+@cache
+def _usual_timeout() -> "httpx.Timeout":
+    import httpx  # noqa: PLC0415 - as the module says
+
+    return httpx.Timeout(TIMEOUT_SECONDS, connect=CONNECT_SECONDS)
+
+
+@cache
+def _failures() -> tuple[type[Exception], ...]:
+    """Everything a request can fail with."""
+    import aiohttp  # noqa: PLC0415 - as the module says
+    import httpx  # noqa: PLC0415 - as the module says
+
+    return (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
+
+
+@cache
+def _unsent() -> tuple[type[Exception], ...]:
+    """What a request fails with before it has left this machine."""
+    import httpx  # noqa: PLC0415 - as the module says
+
+    return (
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.ProxyError,
+        httpx.UnsupportedProtocol,
+        httpx.LocalProtocolError,
+        httpx.InvalidURL,
+    )
+
+
+def client(*, connections: int = 100) -> "httpx.AsyncClient":
     """The HTTP client to hand to drivers: aiohttp's pool, no cookies, and a request is sent once.
 
     A cookie that one account was given would be sent with another's requests. aiohttp by itself repeats a PUT or DELETE
     whose kept connection was dropped, which may do a write twice.
     """
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - as the module says
+
+    import httpx  # noqa: PLC0415 - as the module says
+    from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - as the module says
+
     cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
     return httpx.AsyncClient(transport=AiohttpTransport(client=lambda: _session(connections)), cookies=cookies)
 
 
-def _session(connections: int) -> aiohttp.ClientSession:
+def _session(connections: int) -> "aiohttp.ClientSession":
+    import aiohttp  # noqa: PLC0415 - as the module says
+    import httpx  # noqa: PLC0415 - as the module says
+
     connector = aiohttp.TCPConnector(limit=connections, ssl=httpx.create_ssl_context())
     session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     session._retry_connection = False  # noqa: SLF001 - aiohttp has no public switch for it
