@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from benchmarks import calendars
 from benchmarks.vendors import asgi
 from lockbridge.bootstrap import Instead, services
 from lockbridge.config import DatabaseSettings, Settings, WorkerSettings
@@ -178,6 +179,8 @@ def main(what: str, *args: str) -> None:
         _simulator(int(args[0]))
     elif what == "vendor":
         _serve_plain(asgi(args[0]), promptly=True)
+    elif what == "calendar":
+        _serve_plain(calendars.asgi(int(args[0])), promptly=True)
     else:
         _reference(args[0])
 

@@ -1,10 +1,11 @@
-"""The table of what every lock app can do (docs/providers.md), made from what the drivers declare."""
+"""The tables of what every lock app and booking platform can do (docs/providers.md, docs/platforms.md)."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from lockbridge.contract import ProviderSpec
 from lockbridge.domain.lock import Capabilities, NameRules, PinRules, Readback, Rounding
+from lockbridge.platforms.contract import Platform
 
 INTRODUCTION = """\
 # Lock apps
@@ -27,6 +28,54 @@ _ROUNDING = {
     Rounding.DAY: "whole days",
 }
 _READBACK = {Readback.FULL: "yes", Readback.MASKED: "without digits", Readback.NONE: "no"}
+
+
+PLATFORMS_INTRODUCTION = """\
+# Booking platforms
+
+Where stays come from, as each platform's module says it. This page is made from the code (`lockbridge platform
+matrix`), and a test holds the two equal.
+
+**Webhooks**: how a delivery is proved to be the platform's: by a signature or a secret of its own, or by *the address
+alone* – then it only causes a question to the API. **API**: reservations are read again by name after each webhook,
+asked for every few minutes, and read whole once a day. **Door code**: whether the platform has a field for it, which is
+written and read back. **Inbox**: whether guests can be written to there.
+"""
+
+
+def platforms_markdown(platforms: Mapping[str, Platform]) -> str:
+    """The page of the booking platforms."""
+    lines = [*_platform_head(), *(_platform(platforms[key]) for key in sorted(platforms))]
+    return "\n".join([PLATFORMS_INTRODUCTION, *lines]).rstrip() + "\n"
+
+
+def _platform_head() -> Iterator[str]:
+    yield from _head(
+        "platform", "webhooks", "API", "asks for", "asked every", "published limit", "door code", "inbox", "maturity"
+    )
+
+
+def _platform(platform: Platform) -> str:
+    fields = ", ".join(f"{field.label}{' (secret)' if field.secret else ''}" for field in platform.fields)
+    limit = f"{platform.rate.calls} in {_time(platform.rate.per)}" if platform.rate else "none known"
+    asked = _time(platform.poll_every) if platform.connect or platform.feed else ""
+    return _line(
+        f"**{platform.title}** `{platform.key}`",
+        _proof(platform),
+        "yes" if platform.connect else "calendar" if platform.feed else "no",
+        fields,
+        asked,
+        limit if asked else "",
+        "yes" if platform.writes_codes else "no",
+        "yes" if platform.sends_messages else "no",
+        platform.maturity,
+    )
+
+
+def _proof(platform: Platform) -> str:
+    if platform.hook is None:
+        return "none"
+    return "the address alone" if platform.hook.secret_is_address else "proved"
 
 
 def markdown(kinds: Mapping[str, ProviderSpec]) -> str:

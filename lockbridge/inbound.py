@@ -73,6 +73,8 @@ class Hook(Generic[Event_co]):
     """Where a host finds the secret and the form it has."""
     max_body: int = 256 * 1024
     """Bytes."""
+    secret_is_login: bool = False
+    """The secret is a login and a password (HTTP Basic), with a colon between them."""
     secret_is_address: bool = False
     """The sender signs nothing: the secret part of the address is all the proof there is."""
     reply: str | None = None

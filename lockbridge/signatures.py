@@ -134,6 +134,14 @@ def url_token(delivery: Delivery, secret: str, now: datetime) -> None:  # noqa: 
     _require_match([_sha256(each.encode(errors="surrogatepass")) for each in secrets], [_sha256(given)], "the URL")
 
 
+def login_secret_problem(secret: str) -> str | None:
+    """What is wrong with a text as a login and password, or several to a line; None when nothing is."""
+    lines = [line.strip().partition(":") for line in secret.splitlines() if line.strip()]
+    if lines and all(login and password for login, _, password in lines):
+        return None
+    return "the secret is a login and a password with a colon between them: login:password"
+
+
 def any_secret_problem(secret: str) -> str | None:
     """What is wrong with a text as the secret of a scheme that takes any text; None when nothing is."""
     return None if secret.strip() else "no secret is configured for this endpoint; set one"

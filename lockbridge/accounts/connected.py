@@ -29,6 +29,7 @@ from lockbridge.contract import (
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockAppId, LockRef
 from lockbridge.inbound import Hook
+from lockbridge.storage import accounts
 from lockbridge.storage.commit import Commit
 from lockbridge.storage.database import Database
 from lockbridge.storage.hosts import LockAppRow
@@ -121,7 +122,7 @@ class ConnectedAccounts:
         if known is not None and known[0] == app.settings:
             return known[1]
         spec = self._spec(app.provider)
-        tokens = self._tokens[app.id] = AccountTokens(app.id, app.settings, self)
+        tokens = self._tokens[app.id] = AccountTokens(accounts.of_lock_app(app.id), app.settings, self)
         provider = self._driver(spec, app, tokens, self._pace(app.id, spec))
         self._connected[app.id] = (app.settings, provider)
         return provider
@@ -144,7 +145,7 @@ class ConnectedAccounts:
         return _Counted(spec.connect(connection), self.calls)
 
     def _pace(self, app: LockAppId, spec: ProviderSpec) -> Pace:
-        return AccountPace(app, spec.rate, self) if spec.rate else FreePace()
+        return AccountPace(accounts.of_lock_app(app), spec.rate, self) if spec.rate else FreePace()
 
     def gate(self, app: LockAppRow) -> Semaphore:
         """How many calls to the account may be under way at once: the driver's figure, or less by our setting."""

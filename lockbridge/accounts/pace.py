@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 
 from lockbridge.accounts.keeping import Keeping
 from lockbridge.contract import Rate, RateLimited
-from lockbridge.domain.ids import LockAppId
 from lockbridge.storage import accounts
-from lockbridge.storage.accounts import Turns
+from lockbridge.storage.accounts import Account, Turns
 from lockbridge.workflows.ports import transact
 
 PATIENCE = timedelta(seconds=60)
@@ -37,12 +36,12 @@ class AccountPace:
 
     def __init__(
         self,
-        app: LockAppId,
+        account: Account,
         rate: Rate,
         keeping: Keeping,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._app, self._keeping, self._sleep = app, keeping, sleep
+        self._account, self._keeping, self._sleep = account, keeping, sleep
         self._apart = rate.per / rate.calls
         self._turns: deque[datetime] = deque()
         self._waiting = 0
@@ -69,7 +68,7 @@ class AccountPace:
 
     async def _reserve(self) -> None:
         most = max(1, int(PATIENCE / self._apart))
-        wanted = Turns(self._app, min(self._waiting, most), self._apart, PATIENCE)
+        wanted = Turns(self._account, min(self._waiting, most), self._apart, PATIENCE)
         first = await transact(self._keeping, lambda c: accounts.take_turns(c, wanted, self._keeping.clock.now()))
         if first is None:
             msg = "the account's calls are spoken for"
@@ -82,4 +81,4 @@ class AccountPace:
         until = min(resets_at, now + LONGEST_REST)
         if remaining <= LAST_CALLS and until > now:
             self._turns.clear()
-            await transact(self._keeping, lambda c: accounts.rest_until(c, self._app, until))
+            await transact(self._keeping, lambda c: accounts.rest_until(c, self._account, until))

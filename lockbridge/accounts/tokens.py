@@ -9,9 +9,8 @@ from typing import Any
 from lockbridge.accounts.keeping import Keeping
 from lockbridge.clock import Clock
 from lockbridge.contract import Grant, Renew, Unreachable
-from lockbridge.domain.ids import LockAppId
 from lockbridge.storage import accounts
-from lockbridge.storage.accounts import StoredToken
+from lockbridge.storage.accounts import Account, StoredToken
 from lockbridge.workflows.ports import transact
 
 EARLY = timedelta(minutes=1)
@@ -43,12 +42,12 @@ class AccountTokens:
 
     def __init__(
         self,
-        app: LockAppId,
+        account: Account,
         settings: Mapping[str, str],
         keeping: Keeping,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._app, self._keeping, self._sleep = app, keeping, sleep
+        self._account, self._keeping, self._sleep = account, keeping, sleep
         self._settings = settings
         self._grant: Grant | None = None
         self._unstored: Grant | None = None
@@ -78,7 +77,7 @@ class AccountTokens:
 
     async def _kept(self) -> Grant | None:
         """What is in the database, if it was fetched with the settings of today."""
-        kept = await self._keeping.database.ask(accounts.token_of, self._keeping.vault, self._app)
+        kept = await self._keeping.database.ask(accounts.token_of, self._keeping.vault, self._account)
         return kept.grant if kept is not None and kept.made_of == accounts.digest(self._settings) else None
 
     async def _fetched(self, renew: Renew, refused: str | None) -> Grant:
@@ -102,7 +101,7 @@ class AccountTokens:
 
     async def _leased(self, lease: str) -> bool:
         now = self._keeping.clock.now()
-        return await transact(self._keeping, lambda c: accounts.lease_token(c, self._app, lease, now, now + LEASE))
+        return await transact(self._keeping, lambda c: accounts.lease_token(c, self._account, lease, now, now + LEASE))
 
     async def _renewed(self, renew: Renew, refused: str | None, lease: str) -> Grant:
         """Fetch with the lease in hand, unless somebody did so just before we got it."""
@@ -116,13 +115,13 @@ class AccountTokens:
                 grant = await renew(grant or kept)
             await self._store(grant, lease)
         finally:
-            await transact(self._keeping, lambda c: accounts.leave_token(c, self._app, lease))
+            await transact(self._keeping, lambda c: accounts.leave_token(c, self._account, lease))
         return grant
 
     async def _store(self, grant: Grant, lease: str) -> None:
         self._unstored = grant
         vault, stored = self._keeping.vault, StoredToken(accounts.digest(self._settings), grant)
-        if await transact(self._keeping, lambda c: accounts.save_token(c, vault, self._app, lease, stored)):
+        if await transact(self._keeping, lambda c: accounts.save_token(c, vault, self._account, lease, stored)):
             self._unstored = None
 
 

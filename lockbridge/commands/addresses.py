@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -34,11 +35,19 @@ def given_secret(sender: str, variable: str | None, *, asked: bool) -> str | Non
     return sys.stdin.readline().strip() or None
 
 
-def show_address(context: typer.Context, hook: Hook[Any], address: Address, *, given: bool, json: bool) -> None:
-    """Say where the sender is to post to, and what it signs with."""
+def show_address(
+    context: typer.Context,
+    hook: Hook[Any],
+    address: Address,
+    *,
+    given: bool,
+    json: bool,
+    also: Mapping[str, Any] | None = None,
+) -> None:
+    """Say where the sender is to post to, and what it signs with; ``also`` stands with it in JSON."""
     url = f"{base_url(settings_of(context))}/webhooks/{hook.key}/{address.token}"
     if json:
-        as_json({"endpoint": address.id, "platform": hook.key, "url": url, "secret": address.secret})
+        as_json({"endpoint": address.id, "platform": hook.key, "url": url, "secret": address.secret, **(also or {})})
         return
     say("Keep both secret; they are not shown again.")
     say(f"  address  {url}")

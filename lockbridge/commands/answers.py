@@ -3,10 +3,11 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import typer
 
-from lockbridge.contract import FormField, ProviderSpec
+from lockbridge.contract import FormField
 from lockbridge.workflows.connect import BadInput
 
 
@@ -33,8 +34,22 @@ def from_environment(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def fill_in(spec: ProviderSpec, given: Mapping[str, str], known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The lock app's form, filled in: what was given, else what was ``known``, else by asking. Raises BadInput."""
+class Form(Protocol):
+    """What a host fills in to connect something."""
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def fields(self) -> tuple[FormField, ...]:
+        """Its fields."""
+        ...
+
+
+def fill_in(spec: Form, given: Mapping[str, str], known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The form, filled in: what was given, else what was ``known``, else by asking. Raises BadInput."""
     names = [field.name for field in spec.fields]
     strangers = sorted(set(given) - set(names))
     if strangers:

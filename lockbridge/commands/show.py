@@ -73,9 +73,9 @@ def moment(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M %Z}"
 
 
-def counted(count: int, thing: str) -> str:
-    """``1 lock``, ``2 locks``."""
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+def counted(count: int, thing: str, things: str | None = None) -> str:
+    """``1 lock``, ``2 locks``; ``things`` is the plural where it is not just an s."""
+    return f"{count} {thing if count == 1 else things or thing + 's'}"
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from lockbridge.commands.session import HostOption, JsonOption, RevealOption, ru
 from lockbridge.commands.show import as_json, cell, say, table
 from lockbridge.domain.code import Pin
 from lockbridge.domain.ids import HostId, StayId
-from lockbridge.domain.stay import to_local
+from lockbridge.domain.stay import StayStatus, to_local
 from lockbridge.services import Services
 from lockbridge.storage import hosts, stays
 from lockbridge.storage.stays import StayRow
+from lockbridge.workflows import reservations
 from lockbridge.workflows.connect import BadInput
 from lockbridge.workflows.explain import Access, StayView, view
 
@@ -111,14 +112,47 @@ def explain(
         table(rows, empty="nothing yet")
 
 
+@app.command()
+def confirm(context: typer.Context, stay: StayArgument, host: HostOption = None) -> None:
+    """Say that a stay is a booking, whatever its calendar can tell: it gets its code."""
+    _decide(context, stay, host, StayStatus.CONFIRMED, "is confirmed: it gets its code")
+
+
+@app.command()
+def cancel(context: typer.Context, stay: StayArgument, host: HostOption = None) -> None:
+    """Say that a stay is cancelled, whatever its sources say: its code is taken away."""
+    _decide(context, stay, host, StayStatus.CANCELLED, "is cancelled: its code is taken away")
+
+
+@app.command()
+def follow(context: typer.Context, stay: StayArgument, host: HostOption = None) -> None:
+    """Take back what was said by `confirm` or `cancel`: the stay's sources decide again."""
+    _decide(context, stay, host, None, "follows its sources again")
+
+
+def _decide(context: typer.Context, stay: str, host: int | None, status: StayStatus | None, outcome: str) -> None:
+    async def work(built: Services) -> StayRow:
+        owner, now = await the_host(built, host), built.clock.now()
+        row = (await built.database.ask(find_stay, built, owner, stay, now)).stay
+        await reservations.decide(built, owner, row.id, status, now)
+        decided = await built.database.ask(stays.get, built.vault, owner, row.id)
+        assert decided is not None  # noqa: S101 - it was found a moment ago
+        return decided
+
+    row = run(context, work)
+    holds = status is None or row.status is status
+    words = outcome if holds else f"stays {row.status.value}: its source says {row.raw_status or row.status.value}"
+    say(f"stay {row.id}, {row.guest_name or row.reservation_code}, {words}")
+
+
 def _view(context: typer.Context, stay: str, host: int | None) -> StayView:
     async def work(built: Services) -> StayView:
-        return await built.database.ask(_find, built, await the_host(built, host), stay, built.clock.now())
+        return await built.database.ask(find_stay, built, await the_host(built, host), stay, built.clock.now())
 
     return run(context, work)
 
 
-def _find(connection: Connection, built: Services, host: HostId, stay: str, now: datetime) -> StayView:
+def find_stay(connection: Connection, built: Services, host: HostId, stay: str, now: datetime) -> StayView:
     """By reservation code first, then by number."""
     coded = stays.by_code(connection, built.vault, host, stay)
     if len(coded) > 1:
@@ -137,7 +171,12 @@ def _facts(seen: StayView, *, reveal: bool) -> dict[str, Any]:
     facts = _stay(row, seen.place.name if seen.place else None)
     contact = {"phone": row.contact.phone, "e-mail": row.contact.email}
     facts |= contact if reveal else {name: HIDDEN if value else None for name, value in contact.items()}
-    facts |= {"platform": f"{row.platform} says {row.raw_status or row.status.value}"}
+    facts |= {
+        "platform": f"{row.platform} says {row.raw_status or row.status.value}",
+        "sources disagree": row.disagreement,
+        "check-in": _hour(row.host_check_in, row.check_in, row.check_in_from),
+        "check-out": _hour(row.host_check_out, row.check_out, row.check_out_from),
+    }
     if seen.code is not None:
         facts |= {
             "pin": pin_text(seen.code.pin, reveal=reveal),
@@ -148,6 +187,13 @@ def _facts(seen: StayView, *, reveal: bool) -> dict[str, Any]:
             "closes": _local(seen.code.closes_at, seen),
         }
     return facts
+
+
+def _hour(host: str | None, told: str | None, source: str | None) -> str | None:
+    """A time of day and who said it; None: the property's usual one."""
+    if host is not None:
+        return f"{host} (set by the host)"
+    return f"{told} ({source or 'platform'})" if told is not None else None
 
 
 def _why(reason: str, detail: str) -> str:
@@ -178,6 +224,7 @@ def _message(seen: StayView, message: Any, *, reveal: bool) -> dict[str, Any]:
     return {
         "message": row["kind"],
         "to": "host" if row["to_host"] else "guest",
+        "by": row["channel"],
         "state": row["state"],
         "sent": _local(row["sent_at"], seen),
         "next": _local(row["next_at"], seen),

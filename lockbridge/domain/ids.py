@@ -16,6 +16,7 @@ MessageId = NewType("MessageId", int)
 DeliveryId = NewType("DeliveryId", int)
 EndpointId = NewType("EndpointId", int)
 NoteId = NewType("NoteId", int)
+SourceId = NewType("SourceId", int)
 
 LockRef = NewType("LockRef", str)
 """How a lock app names one of its locks."""

@@ -29,11 +29,20 @@ class StayStatus(StrEnum):
 
 
 class TimeSource(StrEnum):
-    """Where a stay's time of day came from."""
+    """Where a stay's time of day came from; the first that is known holds, the host's own word before all."""
 
-    PLATFORM = "platform"
-    PROPERTY = "property"
     HOST = "host"
+    """The host set it for this stay (R41)."""
+    PLANNED = "planned"
+    """The platform has confirmed it for this stay, over its usual times."""
+    INSTANT = "instant"
+    """The platform gives the moment itself, with an offset."""
+    RESERVATION = "reservation"
+    """A local time that stands in the reservation."""
+    LISTING = "listing"
+    """The usual time of the property at the platform."""
+    PROPERTY = "property"
+    """The usual time of the property here."""
 
 
 def known_zone(name: str) -> bool:

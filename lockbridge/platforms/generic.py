@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lockbridge import signatures
 from lockbridge.domain.stay import StayStatus
-from lockbridge.inbound import Delivery, Ignored, dedupe_key_for
+from lockbridge.inbound import Delivery, Hook, Ignored, dedupe_key_for
 from lockbridge.platforms.contract import Event, Platform, ReservationEvent
 from lockbridge.platforms.reading import Fields, fields_of, require_order
 
@@ -73,7 +73,7 @@ def _status(data: Fields, kind: str) -> tuple[StayStatus, str]:
     return STATUSES.get(raw.casefold(), StayStatus.UNKNOWN), raw
 
 
-PLATFORM = Platform(
+HOOK = Hook[Event](
     key=KEY,
     title="Your own system (signed JSON)",
     authenticate=signatures.standard_webhooks,
@@ -85,3 +85,5 @@ PLATFORM = Platform(
         "To replace it, configure the old and the new one separated by a space until the sender has changed over."
     ),
 )
+
+PLATFORM = Platform(key=KEY, title=HOOK.title, hook=HOOK)

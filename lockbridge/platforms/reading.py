@@ -1,21 +1,24 @@
 """Reading JSON field by field, with complaints that name the field and never its value."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 import orjson
 
+from lockbridge.domain.stay import known_zone
 from lockbridge.inbound import Unreadable
 
 LONGEST_REF = 200
 LONGEST_TEXT = 1000
+FEWEST_PHONE_DIGITS = 4
 YEARS = range(2000, 2200)
 """The years in which a stay can be; outside of them lies a sender's mistake (and, far out, overflow)."""
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2})?")
+COUNTRY = re.compile(r"[A-Za-z]{2}")
 CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
 JSON_NAMES = {
     dict: "an object",
@@ -32,7 +35,8 @@ JSON_NAMES = {
 class Fields:
     """One JSON object of a delivery, asked field by field. ``null`` counts as absent.
 
-    ``maybe_…`` gives None for an absent field; the others refuse it. All raise Unreadable for a wrong type.
+    ``maybe_…`` gives None for an absent field, and the ones without a prefix refuse it; both raise Unreadable for a
+    wrong type. ``said…`` raises nothing: whatever is not as it should be counts as not said.
     """
 
     data: Mapping[str, Any] = field(repr=False)
@@ -59,6 +63,37 @@ class Fields:
     def within(self, name: str, value: Mapping[str, Any]) -> "Fields":
         """An object found at that place."""
         return Fields(value, f"{self.path}.{name}" if self.path else name)
+
+    def said_inside(self, name: str) -> "Fields":
+        """The object in a field; one without fields where something else stands there."""
+        value = self.data.get(name)
+        return self.within(name, value if isinstance(value, dict) else {})
+
+    def maybe_objects(self, name: str) -> "list[Fields]":
+        """The objects in a list; none where there is no list."""
+        listed = self.data.get(name)
+        if not isinstance(listed, list | None):
+            raise self.wrong(name, "a list of objects")
+        numbered = Fields({f"{name}[{number}]": each for number, each in enumerate(listed or ())}, self.path)
+        return [numbered.inside(each) for each in numbered.data]
+
+    def said_objects(self, name: str) -> "list[Fields]":
+        """The objects in a list, without whatever else is in it."""
+        listed = self.data.get(name)
+        numbered = enumerate(listed if isinstance(listed, list) else ())
+        return [self.within(f"{name}[{number}]", each) for number, each in numbered if isinstance(each, dict)]
+
+    def said(self, *names: str) -> str | None:
+        """What the first of these fields says that says anything, as ``said`` reads it."""
+        return next((text for name in names if (text := said(self.data.get(name)))), None)
+
+    def said_name(self, *names: str) -> str | None:
+        """A person's name, of the parts that are told."""
+        return said(" ".join(part for name in names if (part := self.said(name))))
+
+    def said_phone(self, *names: str) -> str | None:
+        """The first of these fields that may be a phone number, as it is written."""
+        return phone_among(self.data.get(name) for name in names)
 
     def maybe_text(self, name: str) -> str | None:
         """A text on one line, cut after 1000 characters; a blank one is as good as none. Numbers are taken as texts."""
@@ -96,6 +131,14 @@ class Fields:
             raise self._not(name, "a date like 2026-05-31")
         return day
 
+    def leading_day(self, name: str) -> date:
+        """The calendar date with which ``2026-05-31T00:00:00-05:00`` begins, or one on its own."""
+        text = self.data.get(name)
+        day = parse_day(text[:10]) if isinstance(text, str) and text[10:11] in ("", "T") else None
+        if day is None:
+            raise self._not(name, "a date like 2026-05-31T00:00:00")
+        return day
+
     def maybe_time(self, name: str) -> time | None:
         """A time of day ``16:00`` or ``16:00:00``."""
         value = self.data.get(name)
@@ -106,6 +149,15 @@ class Fields:
         except (TypeError, ValueError):
             raise self._not(name, "a time of day like 16:00, or null") from None
 
+    def said_time(self, name: str, *, midnight: bool = False) -> time | None:
+        """A time of day; midnight, which is no time to arrive or leave, only where it is asked for."""
+        try:
+            at = self.maybe_time(name)
+        except Unreadable:
+            return None
+        is_midnight = at is not None and (at.hour, at.minute) == (0, 0)
+        return None if is_midnight and not midnight else at
+
     def maybe_instant(self, name: str) -> datetime | None:
         """An instant with an offset, as UTC."""
         value = self.data.get(name)
@@ -115,6 +167,23 @@ class Fields:
         if moment is None or moment.tzinfo is None:
             raise self._not(name, "an instant with an offset like 2026-05-31T14:00:00Z")
         return moment.astimezone(UTC)
+
+    def said_utc(self, name: str) -> datetime | None:
+        """An instant in a field that is documented to be UTC, whether it says so or not."""
+        moment = parse_moment(self.data.get(name))
+        if moment is None:
+            return None
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def said_zone(self, name: str) -> str | None:
+        """The IANA name of a time zone."""
+        zone = self.said(name)
+        return zone if zone and known_zone(zone) else None
+
+    def said_country(self, name: str) -> str | None:
+        """The two capital letters of a country."""
+        country = self.said(name) or ""
+        return country.upper() if COUNTRY.fullmatch(country) else None
 
     def flag(self, name: str) -> bool:
         """A yes or no; absent is no."""
@@ -144,6 +213,12 @@ def said(value: object) -> str | None:
     if not _is_text_or_integer(value):
         return None
     return " ".join(str(value).translate(CONTROLS).split())[:LONGEST_TEXT].rstrip() or None
+
+
+def phone_among(values: Iterable[object], fewest: int = FEWEST_PHONE_DIGITS) -> str | None:
+    """The first of these that has as many digits as a phone number must have, as it is written; None: there is none."""
+    numbers = (said(value) or "" for value in values)
+    return next((number for number in numbers if sum(map(str.isdecimal, number)) >= fewest), None)
 
 
 def parse_day(value: object) -> date | None:

@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Connection, Row, bindparam, case, func, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.book import Booked
-from lockbridge.domain.ids import CodeId, HostId, PropertyId, StayId
+from lockbridge.domain.ids import CodeId, HostId, PropertyId, SourceId, StayId
 from lockbridge.domain.stay import GuestIdentity, StayStatus
 from lockbridge.storage.batch import Batch
 from lockbridge.storage.rows import CONTACT, open_json, seal_json
@@ -25,7 +25,7 @@ class Contact:
     phone: str | None = field(default=None, repr=False)
     email: str | None = field(default=None, repr=False)
     platform_guest: str | None = None
-    marks: tuple[tuple[str, tuple[str, int, str]], ...] = ()
+    marks: tuple[tuple[str, tuple[str, str, int, str]], ...] = ()
     """Where each detail stands in the platform's own order (domain.intake), "" being the ruling statement."""
 
 
@@ -37,17 +37,34 @@ class StayRow:
     host: HostId
     property: PropertyId | None
     property_ref: str
+    source: SourceId | None
     platform: str
     external_id: str
+    reservation_ref: str | None
     reservation_code: str
+    booked_on: str | None
     status: StayStatus
+    """What holds: the host's word, what the sources say together, or what the one that rules says."""
+    said_status: StayStatus | None
+    """What the source that rules says, where ``status`` is another."""
+    host_status: StayStatus | None
     raw_status: str
     arrival: date
     departure: date
     check_in: str | None
     check_out: str | None
+    check_in_from: str | None
+    check_out_from: str | None
     host_check_in: str | None
     host_check_out: str | None
+    owner_stay: bool
+    erased: bool
+    """Its guest was erased: nothing personal is written down about it any more (R45)."""
+    disagreed_at: datetime | None
+    disagreement: str | None
+    """What two sources of the stay say differently; None: they agree, or there is only one."""
+    absent_count: int
+    absent_since: datetime | None
     guest_name: str | None
     guest_first_name: str | None
     contact: Contact
@@ -58,11 +75,18 @@ class StayRow:
     trouble: str | None
     created_at: datetime
 
-    def booked(self, *, several_stays: bool = False) -> Booked:
-        """The reservation as booking sees it; times the host set for this stay go first (R41)."""
+    def api_ref(self) -> str:
+        """How the platform's API names the reservation."""
+        return self.reservation_ref or self.external_id
+
+    def booked(self, *, owner_codes: bool = False, several_stays: bool = False) -> Booked:
+        """The reservation as booking sees it; times the host set for this stay go first (R41).
+
+        ``owner_codes``: whether the owner's own stays get codes.
+        """
         return Booked(
             id=self.id,
-            status=self.status,
+            status=StayStatus.BLOCKED if self.owner_stay and not owner_codes else self.status,
             arrival=self.arrival,
             departure=self.departure,
             check_in=_time(self.host_check_in or self.check_in),
@@ -92,17 +116,30 @@ def to_stay(row: Row[Any], vault: Vault) -> StayRow:
         host=HostId(row.host_id),
         property=None if row.property_id is None else PropertyId(row.property_id),
         property_ref=row.property_ref,
+        source=None if row.source_id is None else SourceId(row.source_id),
         platform=row.platform,
         external_id=row.external_id,
+        reservation_ref=row.reservation_ref,
         reservation_code=row.reservation_code,
+        booked_on=row.booked_on,
         status=StayStatus(row.status),
+        said_status=StayStatus(row.said_status) if row.said_status else None,
+        host_status=StayStatus(row.host_status) if row.host_status else None,
         raw_status=row.raw_status,
         arrival=row.arrival,
         departure=row.departure,
         check_in=row.check_in,
         check_out=row.check_out,
+        check_in_from=row.check_in_from,
+        check_out_from=row.check_out_from,
         host_check_in=row.host_check_in,
         host_check_out=row.host_check_out,
+        owner_stay=row.owner_stay,
+        erased=row.erased_at is not None,
+        disagreed_at=row.disagreed_at,
+        disagreement=row.disagreement,
+        absent_count=row.absent_count,
+        absent_since=row.absent_since,
         guest_name=row.guest_name,
         guest_first_name=row.guest_first_name,
         contact=_contact(contact),
@@ -116,8 +153,14 @@ def to_stay(row: Row[Any], vault: Vault) -> StayRow:
 
 
 def _contact(raw: Mapping[str, Any]) -> Contact:
-    marks = tuple((name, (at, rank, digest)) for name, (at, rank, digest) in raw.get("marks", {}).items())
+    marks = tuple((name, _mark(*parts)) for name, parts in raw.get("marks", {}).items())
     return Contact(raw.get("phone"), raw.get("email"), raw.get("platform_guest"), marks)
+
+
+def _mark(at: str, *rest: Any) -> tuple[str, str, int, str]:
+    """A mark as it is stored; rows of earlier versions do not say when it was asked for."""
+    asked, rank, digest = rest if len(rest) == 3 else ("", *rest)  # noqa: PLR2004 - with and without
+    return at, asked, rank, digest
 
 
 def find(connection: Connection, vault: Vault, host: HostId, platform: str, external_id: str) -> StayRow | None:
@@ -131,6 +174,24 @@ def get(connection: Connection, vault: Vault, host: HostId, stay: StayId) -> Sta
     """One stay of this host."""
     row = connection.execute(select(STAY).where(STAY.c.host_id == host, STAY.c.id == stay)).one_or_none()
     return to_stay(row, vault) if row else None
+
+
+def held(connection: Connection, vault: Vault, stay: StayId) -> StayRow:
+    """One stay, kept from other processes until this transaction ends."""
+    return to_stay(connection.execute(select(STAY).where(STAY.c.id == stay).with_for_update()).one(), vault)
+
+
+def disagreed(connection: Connection, after: datetime) -> list[tuple[StayId, datetime | None]]:
+    """The stays whose sources disagree and that end after an instant, and since when they do."""
+    live = (STAY.c.disagreement.is_not(None), or_(STAY.c.ends_at.is_(None), STAY.c.ends_at > after))
+    found = connection.execute(select(STAY.c.id, STAY.c.disagreed_at).where(*live).order_by(STAY.c.id))
+    return [(StayId(row.id), row.disagreed_at) for row in found]
+
+
+def withdrawn_by_first(connection: Connection, stays: Collection[StayId]) -> set[StayId]:
+    """Which of these stays the source that rules them says are over, while they are not."""
+    said = STAY.c.said_status.in_((StayStatus.CANCELLED, StayStatus.BLOCKED))
+    return {StayId(row.id) for row in connection.execute(select(STAY.c.id).where(STAY.c.id.in_(stays), said))}
 
 
 def by_ids(connection: Connection, vault: Vault, ids: Collection[StayId]) -> dict[StayId, StayRow]:
@@ -151,6 +212,77 @@ def by_code(connection: Connection, vault: Vault, host: HostId, reservation_code
     """The stays of a host with this reservation code or external id."""
     same = or_(STAY.c.reservation_code == reservation_code, STAY.c.external_id == reservation_code)
     return [to_stay(row, vault) for row in connection.execute(select(STAY).where(STAY.c.host_id == host, same))]
+
+
+def same_dates(
+    connection: Connection, vault: Vault, host: HostId, place: PropertyId, arrival: date, departure: date
+) -> list[StayRow]:
+    """The stays of a property on exactly these dates."""
+    same = (STAY.c.host_id == host, STAY.c.property_id == place, STAY.c.arrival == arrival)
+    found = connection.execute(select(STAY).where(*same, STAY.c.departure == departure).order_by(STAY.c.id))
+    return [to_stay(row, vault) for row in found]
+
+
+def of_reservation(connection: Connection, vault: Vault, source: SourceId, ref: str) -> list[StayRow]:
+    """The stays that are one reservation of a source: one for each room."""
+    same = or_(STAY.c.reservation_ref == ref, STAY.c.reservation_ref.is_(None) & (STAY.c.external_id == ref))
+    theirs = select(STAY).where(STAY.c.source_id == source, same)
+    found = connection.execute(theirs.order_by(STAY.c.id).with_for_update())
+    return [to_stay(row, vault) for row in found]
+
+
+def of_source(connection: Connection, vault: Vault, source: SourceId, after: date) -> list[StayRow]:
+    """The stays that a source rules and that depart on or after a day."""
+    theirs = (STAY.c.source_id == source, STAY.c.departure >= after)
+    found = connection.execute(select(STAY).where(*theirs).order_by(STAY.c.arrival, STAY.c.id))
+    return [to_stay(row, vault) for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What reading a calendar needs of the stays it has shown before: nothing sealed."""
+
+    stay: StayId
+    external_id: str
+    arrival: date
+    departure: date
+    status: StayStatus
+    absent_count: int
+    absent_since: datetime | None
+
+
+def brief_of_source(connection: Connection, source: SourceId, after: date) -> list[Brief]:
+    """:func:`of_source` in brief."""
+    columns = (
+        STAY.c.id,
+        STAY.c.external_id,
+        STAY.c.arrival,
+        STAY.c.departure,
+        case(
+            (STAY.c.host_status == StayStatus.CANCELLED, STAY.c.host_status),
+            else_=func.coalesce(STAY.c.said_status, STAY.c.status),
+        ).label("said"),
+        STAY.c.absent_count,
+        STAY.c.absent_since,
+    )
+    found = connection.execute(select(*columns).where(STAY.c.source_id == source, STAY.c.departure >= after))
+    return [
+        Brief(
+            StayId(row.id),
+            row.external_id,
+            row.arrival,
+            row.departure,
+            StayStatus(row.said),
+            row.absent_count,
+            row.absent_since,
+        )
+        for row in found
+    ]
+
+
+def set_values(connection: Connection, stay: StayId, values: Mapping[str, Any]) -> None:
+    """Change columns of a stay that are not its guest's contacts."""
+    connection.execute(update(STAY).where(STAY.c.id == stay).values(**values))
 
 
 def add(

@@ -9,7 +9,7 @@ Every row belongs to one host.
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, LargeBinary, MetaData, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, LargeBinary, MetaData, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 from lockbridge.storage.types import Json, UtcDateTime
@@ -60,10 +60,14 @@ def _json() -> Any:
     return Field(default_factory=dict, sa_type=Json, nullable=False)
 
 
+def _where(condition: str) -> Any:
+    """Of a partial index, the same on both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 def _work(table: str, column: str, then: str = "id") -> Index:
     """A partial index over the rows that have work: ordered by when, then by key."""
-    present = text(f"{column} IS NOT NULL")
-    return Index(f"ix_{table}_{column}", column, then, sqlite_where=present, postgresql_where=present)
+    return Index(f"ix_{table}_{column}", column, then, **_where(f"{column} IS NOT NULL"))
 
 
 class Host(Table, table=True):
@@ -74,6 +78,8 @@ class Host(Table, table=True):
     email_sealed: bytes | None = _sealed()
     language: str = "en"
     settings: dict[str, Any] = _json()
+    hook_sealed: bytes | None = _sealed()
+    """Where the host wants to be told by webhook: address and secret."""
     created_at: datetime = _instant()
 
 
@@ -183,6 +189,81 @@ class Lock(Table, table=True):
     lease_until: datetime | None = _instant(nullable=True)
 
 
+class Source(Table, table=True):
+    """Where stays come from: a host's account on a booking platform, or one calendar feed of a property.
+
+    ``state``: ``connected`` or ``needs_person``. ``next_at`` is when it is read again, ``progress`` how far reading has
+    come; ``unannounced_since`` is when it first held a change that no webhook had announced.
+    """
+
+    __table_args__ = (_work("source", "next_at"),)
+
+    id: int | None = _key()
+    host_id: int = _to("host.id", index=True)
+    platform: str
+    name: str
+    property_id: int | None = _to("property.id", nullable=True)
+    settings_sealed: bytes | None = _sealed()
+    state: str = "connected"
+    state_detail: str | None = None
+    progress: dict[str, Any] = _json()
+    read_at: datetime | None = _instant(nullable=True)
+    failures: int = 0
+    unannounced_since: datetime | None = _instant(nullable=True)
+    announced_at: datetime | None = _instant(nullable=True)
+    paced_until: datetime | None = _instant(nullable=True)
+    created_at: datetime = _instant()
+    next_at: datetime | None = _instant(nullable=True)
+    lease: str | None = None
+    lease_until: datetime | None = _instant(nullable=True)
+
+
+class SourceToken(Table, table=True):
+    """The access token of a source. The lease says which process is fetching a new one."""
+
+    __tablename__ = "source_token"
+
+    source_id: int | None = Field(default=None, foreign_key="source.id", primary_key=True, sa_type=BigInteger)
+    token_sealed: bytes | None = _sealed()
+    lease: str | None = None
+    lease_until: datetime | None = _instant(nullable=True)
+
+
+class Reread(Table, table=True):
+    """A reservation that is to be asked for again; hints that come together lead to one question."""
+
+    __table_args__ = (_work("reread", "next_at", "source_id"),)
+
+    source_id: int = Field(foreign_key="source.id", primary_key=True, sa_type=BigInteger)
+    ref: str = Field(primary_key=True)
+    host_id: int = _to("host.id")
+    asked_at: datetime = _instant()
+    attempts: int = 0
+    error: str | None = None
+    next_at: datetime | None = _instant(nullable=True)
+    lease: str | None = None
+    lease_until: datetime | None = _instant(nullable=True)
+
+
+class Sighting(Table, table=True):
+    """What a second source says of a stay that another one rules: a calendar feed beside an API, say."""
+
+    __table_args__ = (UniqueConstraint("host_id", "platform", "external_id"), Index("ix_sighting_stay_id", "stay_id"))
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    stay_id: int = _to("stay.id")
+    source_id: int | None = _to("source.id", nullable=True)
+    platform: str
+    external_id: str
+    status: str
+    arrival: date
+    departure: date
+    said_at: datetime = _instant()
+    absent_count: int = 0
+    absent_since: datetime | None = _instant(nullable=True)
+
+
 class Match(Table, table=True):
     """A lock opens a property (R1)."""
 
@@ -194,12 +275,14 @@ class Match(Table, table=True):
 class Endpoint(Table, table=True):
     """A webhook address of a host. The token in its path is stored only as a hash.
 
-    ``platform`` is who posts to it: a booking platform, or the provider of the lock-app account ``lock_app_id``.
+    ``platform`` is who posts to it: a booking platform – where its API is connected too, ``source_id`` – or the
+    provider of the lock-app account ``lock_app_id``.
     """
 
     id: int | None = _key()
     host_id: int = _to("host.id", index=True)
     lock_app_id: int | None = _to("lock_app.id", nullable=True)
+    source_id: int | None = _to("source.id", nullable=True)
     platform: str
     token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
     secret_sealed: bytes | None = _sealed()
@@ -233,23 +316,38 @@ class Stay(Table, table=True):
         _work("stay", "plan_at"),
         Index("ix_stay_property_id_departure", "property_id", "departure"),
         Index("ix_stay_host_id_guest_name", "host_id", "guest_name"),
+        Index("ix_stay_host_id_reservation_code", "host_id", "reservation_code"),
+        Index("ix_stay_source_id_departure", "source_id", "departure"),
     )
 
     id: int | None = _key()
     host_id: int = _to("host.id")
     property_id: int | None = _to("property.id", nullable=True)
     property_ref: str
+    source_id: int | None = _to("source.id", nullable=True)
     platform: str
     external_id: str
+    reservation_ref: str | None = None
     reservation_code: str
+    booked_on: str | None = None
     status: str
     raw_status: str = ""
     arrival: date
     departure: date
     check_in: str | None = None
     check_out: str | None = None
+    check_in_from: str | None = None
+    check_out_from: str | None = None
     host_check_in: str | None = None
     host_check_out: str | None = None
+    said_status: str | None = None
+    """What the source that rules the stay says, where ``status`` is another: of the host, or of a second source."""
+    host_status: str | None = None
+    owner_stay: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    disagreement: str | None = None
+    disagreed_at: datetime | None = _instant(nullable=True)
+    absent_count: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    absent_since: datetime | None = _instant(nullable=True)
     guest_name: str | None = None
     guest_first_name: str | None = None
     contact_sealed: bytes | None = _sealed()
@@ -272,8 +370,7 @@ class Code(Table, table=True):
         Index(
             "ix_code_backup",
             "lock_id",
-            sqlite_where=text("lock_id IS NOT NULL"),
-            postgresql_where=text("lock_id IS NOT NULL"),
+            **_where("lock_id IS NOT NULL"),
         ),
     )
 
@@ -307,15 +404,13 @@ class Placement(Table, table=True):
             "code_id",
             "lock_id",
             unique=True,
-            sqlite_where=text("live_at IS NOT NULL"),
-            postgresql_where=text("live_at IS NOT NULL"),
+            **_where("live_at IS NOT NULL"),
         ),
         Index(
             "ix_placement_lock_live",
             "lock_id",
             "pin_index",
-            sqlite_where=text("live_at IS NOT NULL"),
-            postgresql_where=text("live_at IS NOT NULL"),
+            **_where("live_at IS NOT NULL"),
         ),
         _work("placement", "watch_at"),
         _work("placement", "live_at"),
@@ -383,6 +478,9 @@ class Message(Table, table=True):
     stay_id: int | None = _to("stay.id", nullable=True)
     key: str
     kind: str
+    rule: str | None = None
+    """The name of the rule it follows; None: it follows no rule."""
+    channel: str = Field(default="auto", sa_column_kwargs={"server_default": "auto"})
     to_host: bool = False
     language: str = "en"
     facts: dict[str, Any] = _json()
@@ -398,6 +496,49 @@ class Message(Table, table=True):
     lease_until: datetime | None = _instant(nullable=True)
 
 
+class MessageRule(Table, table=True):
+    """When which text goes to guests, by which channel. The nearest rule of a name holds: property, host, default.
+
+    ``at`` is a local time of day on the day ``days`` before or after the trigger's; without it, ``hours`` count.
+    """
+
+    __tablename__ = "message_rule"
+    __table_args__ = (
+        Index("uq_message_rule_host", "host_id", "name", unique=True, **_where("property_id IS NULL")),
+        Index("uq_message_rule_property", "property_id", "name", unique=True, **_where("property_id IS NOT NULL")),
+    )
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    property_id: int | None = _to("property.id", nullable=True)
+    name: str
+    trigger: str
+    days: int = 0
+    hours: int = 0
+    at: str | None = None
+    channel: str = "auto"
+    template: str
+    language: str | None = None
+    when_not_ready: str = "hold"
+    enabled: bool = True
+    created_at: datetime = _instant()
+
+
+class MessageText(Table, table=True):
+    """A text a host has written, in one language."""
+
+    __tablename__ = "message_text"
+    __table_args__ = (UniqueConstraint("host_id", "name", "language"),)
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    name: str
+    language: str
+    subject: str
+    body: str
+    changed_at: datetime = _instant()
+
+
 class Alarm(Table, table=True):
     """Something a host must know: told once when it begins, once when it is over (R27)."""
 
@@ -407,8 +548,7 @@ class Alarm(Table, table=True):
             "host_id",
             "key",
             unique=True,
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
+            **_where("ended_at IS NULL"),
         ),
     )
 
@@ -478,6 +618,12 @@ PLACEMENT = metadata.tables["placement"]
 SEEN_CODE = metadata.tables["seen_code"]
 MESSAGE = metadata.tables["message"]
 ALARM = metadata.tables["alarm"]
+SOURCE = metadata.tables["source"]
+SOURCE_TOKEN = metadata.tables["source_token"]
+REREAD = metadata.tables["reread"]
+SIGHTING = metadata.tables["sighting"]
+MESSAGE_RULE = metadata.tables["message_rule"]
+MESSAGE_TEXT = metadata.tables["message_text"]
 HISTORY = metadata.tables["history"]
 RUN = metadata.tables["run_ledger"]
 KEY_CHECK = metadata.tables["key_check"]

@@ -122,7 +122,8 @@ class Hooks:
         """A booking platform; or a kind of lock app, where the address exists: to know those, drivers are loaded."""
         if not TOKEN.fullmatch(token):
             return None
-        known = self.services.platforms.get(sender)
+        platform = self.services.platforms.get(sender)
+        known = platform.hook if platform is not None else None
         if known is None and await self._endpoint(token, self.services.clock.now()):
             return self.services.accounts.hooks.get(sender)
         return known

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from lockbridge.contract import FoundLock, Grant, ProviderError
 from lockbridge.domain.book import ended
-from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId
+from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId, SourceId
 from lockbridge.domain.lock import Readback
 from lockbridge.domain.messages import HostAlarm
 from lockbridge.domain.observe import from_memory, observe
@@ -26,7 +26,7 @@ from lockbridge.storage.accounts import StoredToken
 from lockbridge.storage.hosts import LockAppRow, NewEndpoint
 from lockbridge.storage.locks import LockRow
 from lockbridge.storage.rows import dump_capabilities
-from lockbridge.workflows import alarms, backup, trouble
+from lockbridge.workflows import alarms, backup, reservations, trouble
 from lockbridge.workflows.ports import Tools, transact
 
 
@@ -117,8 +117,7 @@ def _add_property(
 ) -> PropertyId:
     property_id = hosts.add_property(connection, host, values, now)
     for platform, external_id in refs:
-        hosts.add_property_ref(connection, host, property_id, platform, external_id)
-        stays.adopt_orphans(connection, host, platform, external_id, property_id, now)
+        reservations.name_property(connection, host, property_id, platform, external_id, now)
     return property_id
 
 
@@ -166,7 +165,8 @@ def _add_lock_app(
     given = draft.settings
     app = hosts.add_lock_app(connection, tools.vault, draft.host, draft.provider, draft.name, given, now)
     if grant is not None:
-        accounts.put_token(connection, tools.vault, app, StoredToken(accounts.digest(given), grant))
+        token = StoredToken(accounts.digest(given), grant)
+        accounts.put_token(connection, tools.vault, accounts.of_lock_app(app), token)
     return app
 
 
@@ -189,7 +189,8 @@ def _change_and_reconnect(
 ) -> None:
     hosts.change_lock_app(connection, tools.vault, app.host, app.id, app.settings)
     if grant is not None:
-        accounts.put_token(connection, tools.vault, app.id, StoredToken(accounts.digest(app.settings), grant))
+        token = StoredToken(accounts.digest(app.settings), grant)
+        accounts.put_token(connection, tools.vault, accounts.of_lock_app(app.id), token)
     _reconnected(connection, app, now)
 
 
@@ -296,12 +297,19 @@ def _known(connection: Connection, host: HostId, property_id: PropertyId, lock: 
         raise BadInput(msg)
 
 
-async def add_address(tools: Tools, host: HostId, platform: str, secret: str | None, now: datetime) -> Address:
-    """Make a webhook address for a platform; without a secret one is drawn. Raises BadInput."""
-    if platform not in tools.platforms:
-        msg = f"{platform!r} is no booking platform here: one of {', '.join(sorted(tools.platforms))}"
+async def add_address(
+    tools: Tools, host: HostId, platform: str, secret: str | None, now: datetime, *, source: SourceId | None = None
+) -> Address:
+    """Make a webhook address for a platform; without a secret one is drawn. Raises BadInput.
+
+    ``source`` is the connected account whose webhooks are to come there.
+    """
+    known = tools.platforms.get(platform)
+    if known is None or known.hook is None:
+        able = sorted(key for key, each in tools.platforms.items() if each.hook)
+        msg = f"{platform!r} is no booking platform that sends webhooks: one of {', '.join(able)}"
         raise BadInput(msg)
-    return await _address(tools, host, tools.platforms[platform], secret, now)
+    return await _address(tools, host, known.hook, secret, now, source=source)
 
 
 async def add_hook(tools: Tools, app: LockAppRow, secret: str | None, now: datetime) -> Address:
@@ -317,16 +325,28 @@ async def add_hook(tools: Tools, app: LockAppRow, secret: str | None, now: datet
 
 
 async def _address(
-    tools: Tools, host: HostId, hook: Hook[Any], secret: str | None, now: datetime, *, app: LockAppId | None = None
+    tools: Tools,
+    host: HostId,
+    hook: Hook[Any],
+    secret: str | None,
+    now: datetime,
+    *,
+    app: LockAppId | None = None,
+    source: SourceId | None = None,
 ) -> Address:
     token = token_urlsafe(24)
-    chosen = token if hook.secret_is_address else secret or standard_secret(token_bytes(32))
+    chosen = token if hook.secret_is_address else secret or _drawn(hook)
     if problem := hook.secret_problem(chosen):
         msg = f"the secret cannot be used: {problem}"
         raise BadInput(msg)
-    new = NewEndpoint(host, hook.key, hosts.token_hash(token), chosen, app)
+    new = NewEndpoint(host, hook.key, hosts.token_hash(token), chosen, app, source)
     key = await transact(tools, lambda c: hosts.add_endpoint(c, tools.vault, new, now))
     return Address(key, hook.key, token, chosen)
+
+
+def _drawn(hook: Hook[Any]) -> str:
+    """A new secret of the form that the sender takes."""
+    return f"lockbridge:{token_urlsafe(24)}" if hook.secret_is_login else standard_secret(token_bytes(32))
 
 
 async def preview_lock(tools: Tools, host: HostId, lock: LockId, now: datetime) -> tuple[LockRow, Plan]:

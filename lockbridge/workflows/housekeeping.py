@@ -10,7 +10,7 @@ from lockbridge.contract import ProviderError
 from lockbridge.domain.ids import LockId
 from lockbridge.storage import hosts, journal, locks
 from lockbridge.storage.hosts import LockAppRow
-from lockbridge.workflows import backup
+from lockbridge.workflows import backup, reservations
 from lockbridge.workflows.clean_up import clean_up
 from lockbridge.workflows.connect import sync_locks
 from lockbridge.workflows.ports import Tools, transact
@@ -19,8 +19,9 @@ PAGE = 100
 
 
 async def keep_house(tools: Tools, now: datetime) -> None:
-    """Do what has not been done yet today (UTC), once over all processes; fill pools every time."""
+    """Do what has not been done yet today (UTC), once over all processes; each time fill pools, weigh disagreements."""
     await fill_pools(tools, now)
+    await transact(tools, lambda c: reservations.weigh_again(c, tools, now))
     await _once_a_day(tools, "clean up", lambda: clean_up(tools, now), now)
     await _once_a_day(tools, "list locks", lambda: list_locks(tools, now), now)
 

@@ -1,32 +1,31 @@
 """From a webhook to a stay: verify, store, answer; read later, as often as needed (R20)."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from lockbridge.contract import Hint, LookAt
-from lockbridge.domain.ids import DeliveryId, HostId, LockAppId, StayId
-from lockbridge.domain.intake import DETAILS, Known, Mark, mark_of, merge
+from lockbridge.domain.ids import DeliveryId, HostId, LockAppId
 from lockbridge.domain.messages import HostAlarm
 from lockbridge.domain.retry import wait_for
-from lockbridge.domain.stay import StayStatus
-from lockbridge.inbound import Delivery, Hook, Unreadable
-from lockbridge.platforms.contract import Event, Notice, ReservationEvent
-from lockbridge.storage import hosts, inbox, journal, locks, stays
+from lockbridge.inbound import Delivery, Hook, Ignored, Unreadable
+from lockbridge.platforms.contract import Event, Notice, PropertyMerged, Reread, ReservationEvent
+from lockbridge.storage import hosts, inbox, journal, locks, sources
+from lockbridge.storage.database import DATABASE_FAILS
 from lockbridge.storage.hosts import EndpointRow
 from lockbridge.storage.inbox import Incoming, Read, Stored
 from lockbridge.storage.journal import Entry
-from lockbridge.storage.stays import Contact, StayRow
-from lockbridge.workflows import alarms
+from lockbridge.storage.sources import SourceRow
+from lockbridge.workflows import alarms, reservations
 from lockbridge.workflows.ports import Tools, transact
+from lockbridge.workflows.reservations import Said
 
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "svix-id", "svix-timestamp")
 """What of a delivery's headers is worth keeping; signatures and authorization are not."""
 GATHER_HINTS = timedelta(seconds=5)
-"""How long after a lock app's hint its locks are looked at."""
+"""How long after a hint its locks are looked at, or its reservation is asked for: hints come in bursts."""
 
 
 async def accept(tools: Tools, endpoint: EndpointRow, hook: Hook[Any], delivery: Delivery, now: datetime) -> None:
@@ -71,14 +70,17 @@ def _read_one(connection: Connection, tools: Tools, stored: Stored, now: datetim
     try:
         with connection.begin_nested():
             events = hook_of(tools, stored.platform).read(delivery)
+            origin = _From(stored, _source_of(connection, tools, stored, now))
             for event in events:
-                _apply(connection, tools, stored, event, now)
+                _apply(connection, tools, origin, event, now)
     except Unreadable as error:
         return _poison(connection, tools, stored, str(error), now)
-    except (LookupError, ValueError, TypeError, AttributeError) as error:  # a mistake of ours, kept for a replay
+    except DATABASE_FAILS:
+        raise
+    except Exception as error:  # noqa: BLE001 - a mistake of ours, kept for a replay: it must not stop the others
         tools.log.error("delivery could not be read", delivery=stored.id, kind=type(error).__name__)  # noqa: TRY400 - a traceback's message may quote the guest
         return _poison(connection, tools, stored, f"it could not be read ({type(error).__name__})", now)
-    ignored = all(not isinstance(event, ReservationEvent | LookAt) for event in events)
+    ignored = all(isinstance(event, Ignored | Notice) for event in events)
     return Read(stored.id, "ignored" if ignored else "done", stored.attempts + 1, None, None)
 
 
@@ -99,115 +101,69 @@ def _poison(connection: Connection, tools: Tools, stored: Stored, reason: str, n
 
 def hook_of(tools: Tools, key: str) -> Hook[Event | Hint]:
     """Who sends webhooks under this key: a booking platform or a kind of lock app. Raises KeyError."""
-    return tools.platforms.get(key) or tools.accounts.hooks[key]
+    platform = tools.platforms.get(key)
+    return platform.hook if platform is not None and platform.hook is not None else tools.accounts.hooks[key]
 
 
-def _apply(connection: Connection, tools: Tools, stored: Stored, event: Event | Hint, now: datetime) -> None:
-    if isinstance(event, ReservationEvent):
-        apply_reservation(connection, tools, stored.host, event, stored.received_at, now)
-    elif isinstance(event, LookAt) and (app := hosts.app_of_endpoint(connection, stored.endpoint)) is not None:
-        look(connection, app, event, now)
-    elif isinstance(event, Notice):
-        journal.write(connection, [Entry(now, stored.host, f"notice.{event.kind}", event.text)])
+def _source_of(connection: Connection, tools: Tools, stored: Stored, now: datetime) -> SourceRow | None:
+    """The connected account whose webhook this is; that one came ends the worry that none do."""
+    source = sources.of_endpoint(connection, stored.endpoint)
+    if source is None:
+        return None
+    row = sources.by_ids(connection, tools.vault, [source])[source]
+    if sources.announced(connection, source, now):
+        about = {"source_name": row.name, "since": alarms.moment(now)}
+        over = HostAlarm.WEBHOOKS_HEARD
+        alarms.end(connection, row.host, HostAlarm.WEBHOOKS_SILENT, f"source-{source}", now, over=over, facts=about)
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _From:
+    """Where a delivery came from, as far as reading it needs that."""
+
+    stored: Stored
+    source: SourceRow | None
+    """The connected account; None: only its webhooks are known here."""
+
+    def said(self, title: str) -> Said:
+        who = self.source.name if self.source else title
+        source = self.source.id if self.source else None
+        return Said(self.stored.host, self.stored.received_at, who, source, hint=source is not None)
+
+
+def _apply(connection: Connection, tools: Tools, origin: _From, event: Event | Hint, now: datetime) -> None:
+    host = origin.stored.host
+    match event:
+        case ReservationEvent():
+            reservations.apply(connection, tools, origin.said(tools.platforms[event.platform].title), event, now)
+            _ask_again(connection, origin.source, event.ref, now)
+        case Reread(ref):
+            if origin.source is None:
+                msg = "this says only that something changed: connect the account with `lockbridge platform connect`"
+                raise Unreadable(msg)
+            _ask_again(connection, origin.source, ref, now)
+        case PropertyMerged(previous, ref):
+            known = reservations.adopt_property(connection, host, origin.stored.platform, previous, ref, now)
+            text = f"property {previous} is called {ref} now" + ("" if known else "; it is not known here")
+            journal.write(connection, [Entry(now, host, "notice.property.merged", text)])
+        case LookAt():
+            app = hosts.app_of_endpoint(connection, origin.stored.endpoint)
+            if app is not None:
+                look(connection, app, event, now)
+        case Notice(kind, text):
+            journal.write(connection, [Entry(now, host, f"notice.{kind}", text)])
+
+
+def _ask_again(connection: Connection, source: SourceRow | None, ref: str, now: datetime) -> None:
+    """A webhook is a hint: where the API is connected, it is asked what is true (bursts lead to one question)."""
+    if source is not None:
+        sources.ask_again(connection, source.host, source.id, [ref], now, now + GATHER_HINTS)
 
 
 def look(connection: Connection, app: LockAppId, hint: LookAt, now: datetime) -> None:
     """A lock app's webhook is a hint and nothing more; hints that come together lead to one look."""
     locks.look_soon(connection, app, hint.locks, now + GATHER_HINTS)
-
-
-def apply_reservation(
-    connection: Connection, tools: Tools, host: HostId, event: ReservationEvent, said_at: datetime, now: datetime
-) -> StayId:
-    """Bring one stay up to date with what its platform said at ``said_at``, and have it planned (R20)."""
-    before = stays.find(connection, tools.vault, host, event.platform, event.external_id)
-    values = _values(event)
-    mark = mark_of(event.changed_at or said_at, event.status, values)
-    known = merge(_known(before) if before else None, mark, values, {name: getattr(event, name) for name in DETAILS})
-    row, contact = _row(connection, host, known, now)
-    if before is None:
-        stay = stays.add(connection, tools.vault, host, {**row, "created_at": said_at, "plan_at": now}, contact)
-        if stay is None:
-            return apply_reservation(connection, tools, host, event, said_at, now)
-        _tell(connection, host, stay, row, "booked", now)
-        return stay
-    if contact != before.contact or _differs(before, row):
-        stays.change(connection, tools.vault, before.id, {**row, "plan_at": now}, contact)
-        _tell(connection, host, before.id, row, "changed", now)
-    return before.id
-
-
-def _values(event: ReservationEvent) -> dict[str, Any]:
-    """What a later statement replaces as a whole."""
-    return {
-        "platform": event.platform,
-        "external_id": event.external_id,
-        "reservation_code": event.reservation_code,
-        "property_ref": event.property_ref,
-        "status": (StayStatus.BLOCKED if event.owner_stay else event.status).value,
-        "raw_status": event.raw_status,
-        "arrival": event.arrival,
-        "departure": event.departure,
-        "check_in": event.check_in and event.check_in.isoformat("minutes"),
-        "check_out": event.check_out and event.check_out.isoformat("minutes"),
-    }
-
-
-def _known(before: StayRow) -> Known:
-    marks = {name: Mark(datetime.fromisoformat(at), rank, digest) for name, (at, rank, digest) in before.contact.marks}
-    values = {name: getattr(before, name) for name in _STATED} | {"status": before.status.value}
-    details = {name: (_detail(before, name), marks[name]) for name in DETAILS if name in marks}
-    return Known(marks[""], values, details)
-
-
-_STATED = (
-    "platform",
-    "external_id",
-    "reservation_code",
-    "property_ref",
-    "status",
-    "raw_status",
-    "arrival",
-    "departure",
-    "check_in",
-    "check_out",
-)
-
-
-def _detail(before: StayRow, name: str) -> Any:
-    return getattr(before.contact if name in ("phone", "email", "platform_guest") else before, name)
-
-
-def _row(connection: Connection, host: HostId, known: Known, now: datetime) -> tuple[dict[str, Any], Contact]:
-    values = known.values
-    is_cancelled = values["status"] in (StayStatus.CANCELLED, StayStatus.BLOCKED)
-    row = {
-        **values,
-        "property_id": hosts.find_property(connection, host, values["platform"], values["property_ref"]),
-        "guest_name": known.detail("guest_name"),
-        "guest_first_name": known.detail("guest_first_name"),
-        "language": known.detail("language"),
-        "changed_at": known.mark.at,
-        "cancelled_at": min(known.mark.at, now) if is_cancelled else None,
-    }
-    marks = {"": known.mark} | {name: mark for name, (_, mark) in known.details.items()}
-    plain = tuple((name, (mark.at.isoformat(), mark.rank, mark.digest)) for name, mark in sorted(marks.items()))
-    return row, Contact(known.detail("phone"), known.detail("email"), known.detail("platform_guest"), plain)
-
-
-def _differs(before: StayRow, row: Mapping[str, Any]) -> bool:
-    stored = asdict(before)
-    stored |= {"property_id": before.property}
-    return any(stored[name] != value for name, value in row.items())
-
-
-def _tell(connection: Connection, host: HostId, stay: StayId, row: Mapping[str, Any], kind: str, now: datetime) -> None:
-    begins, ends = (row[name] or "(usual time)" for name in ("check_in", "check_out"))
-    times = f"{row['arrival']} {begins} to {row['departure']} {ends}"
-    why = f"{row['platform']} says {row['status']} ({row['raw_status']}): {times}"
-    if row["property_id"] is None:
-        why += "; the property is not known here: connect it with `lockbridge property add`"
-    journal.write(connection, [Entry(now, host, kind, why, stay=stay)])
 
 
 async def replay(

@@ -10,15 +10,15 @@ import pytest
 from lockbridge.domain.stay import StayStatus
 from lockbridge.inbound import Ignored, Unreadable
 from lockbridge.platforms.contract import ReservationEvent
-from lockbridge.platforms.generic import PLATFORM
-from tests.platforms.make_believe import NOW, Booking, Generic, delivered
+from lockbridge.platforms.generic import HOOK
+from tests.platforms.make_believe import NOW, Booking, Generic
 
 VENDOR = Generic()
 DOCUMENT = Path(__file__).parents[2] / "docs" / "platform-generic.md"
 
 
 def read(body: bytes) -> ReservationEvent:
-    (event,) = PLATFORM.read(delivered(VENDOR, body))
+    (event,) = HOOK.read(VENDOR.delivery(body))
     assert isinstance(event, ReservationEvent)
     return event
 
@@ -107,11 +107,11 @@ def test_data_that_is_missing_is_named():
 
 
 def test_a_ping_is_ignored():
-    assert PLATFORM.read(delivered(VENDOR, b'{"type":"ping"}')) == [Ignored("not about a reservation: ping")]
+    assert HOOK.read(VENDOR.delivery(b'{"type":"ping"}')) == [Ignored("not about a reservation: ping")]
 
 
 def test_an_id_too_long_to_keep_is_still_a_key_of_its_own():
-    keys = {PLATFORM.dedupe_key(delivered(VENDOR, VENDOR.body(Booking(event_id="e" * n)))) for n in (128, 129, 5000)}
+    keys = {HOOK.dedupe_key(VENDOR.delivery(VENDOR.body(Booking(event_id="e" * n)))) for n in (128, 129, 5000)}
     assert len(keys) == 3
     assert all(len(key) <= 131 for key in keys)
 
@@ -121,7 +121,7 @@ def test_the_documented_example_is_read_and_documents_every_field():
     assert example is not None
     event = read(example[1].encode())
     unsaid = {name for name in ReservationEvent.__slots__ if getattr(event, name) is None}
-    assert unsaid == {"check_in_instant", "check_out_instant"}
+    assert unsaid == {"reservation_ref", "check_in_instant", "check_out_instant"}
 
 
 def test_the_documented_python_signs_as_we_verify(monkeypatch):
@@ -131,5 +131,5 @@ def test_the_documented_python_signs_as_we_verify(monkeypatch):
     exec(compile(source[1], str(DOCUMENT), "exec"), names)  # noqa: S102 - our own document
     headers = names["signed"](VENDOR.secret, "evt-1", int(NOW.timestamp()), b"{}")
     lower = {name.lower(): value for name, value in headers.items()}
-    genuine = delivered(VENDOR, b"{}")
-    PLATFORM.authenticate(type(genuine)(lower, b"{}", NOW), VENDOR.secret, NOW)
+    genuine = VENDOR.delivery(b"{}")
+    HOOK.authenticate(type(genuine)(lower, b"{}", NOW), VENDOR.secret, NOW)

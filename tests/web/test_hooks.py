@@ -120,7 +120,7 @@ async def test_a_body_of_10_mb_is_answered_413_while_it_streams_in(sqlite_site: 
 
 
 async def test_the_platforms_own_limit_counts_where_it_is_lower(sqlite_site: Site):
-    limit = sqlite_site.services.platforms["generic"].max_body
+    limit = sqlite_site.services.platforms["generic"].hook.max_body
     assert limit < MAX_BODY
     assert (await sqlite_site.post(b"x" * limit)).status_code == 200
     assert (await sqlite_site.post(b"x" * (limit + 1), "e2")).status_code == 413

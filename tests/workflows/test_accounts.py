@@ -51,7 +51,7 @@ def processes(database_url, open_database):
 
 
 def tokens(process: Process, app: LockAppId, settings=None, sleep=asyncio.sleep) -> AccountTokens:
-    return AccountTokens(app, settings or SETTINGS, process, sleep)
+    return AccountTokens(accounts.of_lock_app(app), settings or SETTINGS, process, sleep)
 
 
 class SignIn:
@@ -120,7 +120,7 @@ async def test_a_refused_sign_in_is_told_and_keeps_nobody_waiting(processes):
 async def test_a_process_that_died_while_signing_in_is_taken_over_when_its_lease_ends(processes):
     (one, other), app = processes
     with one.database.write() as connection:
-        assert accounts.lease_token(connection, app, "dead", NOW, NOW + LEASE)
+        assert accounts.lease_token(connection, accounts.of_lock_app(app), "dead", NOW, NOW + LEASE)
 
     async def time_passes(_seconds):
         other.clock.advance(timedelta(seconds=1))
@@ -132,7 +132,7 @@ async def test_a_process_that_died_while_signing_in_is_taken_over_when_its_lease
 async def test_a_process_that_hangs_while_signing_in_makes_the_others_try_later(processes):
     (one, other), app = processes
     with one.database.write() as connection:
-        accounts.lease_token(connection, app, "hangs", NOW, NOW + timedelta(days=1))
+        accounts.lease_token(connection, accounts.of_lock_app(app), "hangs", NOW, NOW + timedelta(days=1))
 
     async def no_time(_seconds):
         pass
@@ -161,10 +161,10 @@ async def test_a_token_is_sealed_in_the_database(processes):
 async def test_a_lost_lease_keeps_nothing(processes):
     (one, _), app = processes
     with one.database.write() as connection:
-        accounts.lease_token(connection, app, "mine", NOW, NOW + LEASE)
+        accounts.lease_token(connection, accounts.of_lock_app(app), "mine", NOW, NOW + LEASE)
         kept = StoredToken(accounts.digest(SETTINGS), Grant("late"))
-        assert not accounts.save_token(connection, one.vault, app, "another's", kept)
-        assert accounts.token_of(connection, one.vault, app) is None
+        assert not accounts.save_token(connection, one.vault, accounts.of_lock_app(app), "another's", kept)
+        assert accounts.token_of(connection, one.vault, accounts.of_lock_app(app)) is None
 
 
 class Pauses:
@@ -293,7 +293,7 @@ class Waits:
 
 
 def pace(process: Process, app: LockAppId, waits: Waits, calls: int = 120) -> AccountPace:
-    return AccountPace(app, Rate(calls, timedelta(minutes=1)), process, waits)
+    return AccountPace(accounts.of_lock_app(app), Rate(calls, timedelta(minutes=1)), process, waits)
 
 
 async def test_calls_of_all_processes_together_keep_the_distance_the_lock_app_asks_for(processes):
@@ -376,7 +376,9 @@ async def test_turns_of_callers_who_gave_up_are_not_all_taken_at_once_later(proc
     waits = Waits()
     calm = pace(one, app, waits)
     with one.database.write() as connection:
-        taken = accounts.take_turns(connection, Turns(app, 8, timedelta(seconds=0.5), timedelta(minutes=1)), NOW)
+        taken = accounts.take_turns(
+            connection, Turns(accounts.of_lock_app(app), 8, timedelta(seconds=0.5), timedelta(minutes=1)), NOW
+        )
     calm._turns.extend(taken + number * timedelta(seconds=0.5) for number in range(8))
     one.clock.advance(timedelta(minutes=5))
     await asyncio.gather(*(calm.turn() for _ in range(4)))

@@ -135,7 +135,7 @@ async def test_a_wrong_signature_is_refused_and_the_host_is_told_once_a_day(star
     with pytest.raises(Unauthenticated):
         await engine.say(Booking(), vendor=forged)
     for _ in range(2):
-        await receive.refused(engine.services, endpoint, vendor.platform, "the signature is wrong", engine.now)
+        await receive.refused(engine.services, endpoint, vendor.platform.hook, "the signature is wrong", engine.now)
     await engine.work()
     assert len(engine.told_host("bad_signature")) == 1
     assert engine.ask(inbox.of_host, engine.services.vault, engine.host) == []
@@ -169,8 +169,9 @@ async def test_a_delivery_that_cannot_be_read_is_set_aside_with_the_reason_and_s
 
 async def test_a_dead_delivery_is_read_again_when_it_is_replayed(start):
     engine = await start(at=OPENS - DAY)
-    broken = {"generic": _Broken(Generic().platform)}
-    engine.services = replace(engine.services, platforms=broken)
+    platform = Generic().platform
+    broken = replace(platform, hook=replace(platform.hook, read=_mistaken))
+    engine.services = replace(engine.services, platforms={"generic": broken})
     await engine.book()
     await engine.passes(3 * HOUR)
     (dead,) = engine.ask(inbox.of_host, engine.services.vault, engine.host, state="dead")
@@ -185,17 +186,8 @@ async def test_a_dead_delivery_is_read_again_when_it_is_replayed(start):
     assert len(engine.held()) == 1
 
 
-class _Broken:
-    """A platform whose reader has a mistake."""
-
-    def __init__(self, platform):
-        self._platform = platform
-
-    def read(self, _delivery):
-        return {}["a field that nobody sent"]
-
-    def __getattr__(self, name):
-        return getattr(self._platform, name)
+def _mistaken(_delivery):
+    return {}["a field that nobody sent"]
 
 
 async def test_an_event_that_is_not_about_reservations_is_kept_and_ignored(start):

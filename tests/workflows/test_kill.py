@@ -19,8 +19,9 @@ from lockbridge.config import load
 from lockbridge.domain.stay import StayStatus
 from lockbridge.platforms.contract import ReservationEvent
 from lockbridge.storage import codes, hosts
-from lockbridge.workflows import book, connect, receive
+from lockbridge.workflows import book, connect, reservations
 from lockbridge.workflows.ports import transact
+from lockbridge.workflows.reservations import Said
 from providers.simulator import SimulatedLockApp, Verb, simulator_asgi
 from tests.contract.serving import serving
 
@@ -64,7 +65,9 @@ async def _bookings(services, url: str) -> None:
         place = await connect.add_property(services, host, new, [("generic", f"P{number}")], now)
         await connect.match(services, host, place, row.id, now)
     events = [_event(lock, number, now) for lock in range(LOCKS) for number in range(EACH)]
-    await transact(services, lambda c: [receive.apply_reservation(c, services, host, e, now, now) for e in events])
+    await transact(
+        services, lambda c: [reservations.apply(c, services, Said(host, now, "a test"), e, now) for e in events]
+    )
     while await book.book_due(services, now):
         pass
 
