@@ -1,9 +1,9 @@
 """The composition root: settings become services. The only importer of ``providers``; nothing is chosen elsewhere."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from random import Random
 from secrets import randbelow
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,21 @@ from starlette.types import ASGIApp
 
 from lockbridge import assets
 from lockbridge.accounts.connected import ConnectedAccounts
+from lockbridge.accounts.sources import ConnectedSources
 from lockbridge.clock import Clock, SystemClock
 from lockbridge.config import Settings
 from lockbridge.contract import ProviderSpec
+from lockbridge.domain.rules import Quiet
 from lockbridge.domain.settings import CodeSettings
-from lockbridge.messaging.channel import Channel
-from lockbridge.messaging.console import ConsoleChannel
+from lockbridge.fetching import GuardedFetch
+from lockbridge.messaging.channel import Channel, PostingChannel, SmsChannel
+from lockbridge.messaging.console import ConsoleChannel, ConsoleSms
 from lockbridge.messaging.email import Mailer, Security
+from lockbridge.messaging.posting import SignedPostings
 from lockbridge.messaging.render import Renderer
+from lockbridge.messaging.sms import TWILIO, GatewaySms, TwilioSms
 from lockbridge.platforms import PLATFORMS
+from lockbridge.platforms.contract import Fetch, Platform
 from lockbridge.services import Services
 from lockbridge.storage import keys
 from lockbridge.storage.commit import Commit, GroupCommit, InlineCommit
@@ -41,7 +47,11 @@ class Instead:
     vault: Vault | None = None
     clock: Clock | None = None
     channel: Channel | None = None
+    texting: SmsChannel | None = None
+    posting: PostingChannel | None = None
     providers: Mapping[str, ProviderSpec] | None = None
+    platforms: Mapping[str, Platform] | None = None
+    fetch: Fetch | None = None
     inline: bool = False
     """Write on the caller's thread, one call at a time: the same run every time."""
 
@@ -65,9 +75,10 @@ def _built(settings: Settings, other: Instead, database: Database) -> Services:
     vault = other.vault or vault_for(database, settings, clock.now())
     channel = other.channel or channel_of(settings)
     commit: Commit = InlineCommit(database) if other.inline else GroupCommit(database)
+    platforms = other.platforms or PLATFORMS
     accounts = ConnectedAccounts(
         lambda: other.providers or lock_app_kinds(),
-        _http_client,
+        http_client,
         database,
         commit,
         vault,
@@ -80,8 +91,13 @@ def _built(settings: Settings, other: Instead, database: Database) -> Services:
         vault=vault,
         steps=Steps(vault),
         accounts=accounts,
-        platforms=PLATFORMS,
+        sources=ConnectedSources(
+            platforms, http_client, lambda: other.fetch or GuardedFetch(), database, commit, vault, clock
+        ),
+        platforms=platforms,
         channel=channel,
+        texting=other.texting or texting_of(settings, lambda: accounts.http, clock),
+        posting=other.posting or SignedPostings(GuardedFetch().post),
         renderer=Renderer(assets.templates()),
         policy=policy_of(settings),
         below=randbelow,
@@ -143,6 +159,40 @@ def channel_of(settings: Settings) -> Channel:
     )
 
 
+def texting_of(settings: Settings, http: "Callable[[], httpx.AsyncClient]", clock: Clock) -> SmsChannel | None:
+    """Text messages as the settings say; None: none are sent. ``http`` is called when the first one is."""
+    sms = settings.sms
+    secret, seconds = sms.secret.get_secret_value(), sms.timeout_seconds
+    match sms.gateway:
+        case "twilio":
+            return TwilioSms(
+                http=http,
+                now=clock.now,
+                account=sms.twilio_account,
+                secret=secret,
+                sender=sms.sender,
+                api_key=sms.twilio_api_key,
+                base=sms.url or TWILIO,
+                timeout=seconds,
+            )
+        case "http":
+            return GatewaySms(
+                http=http,
+                now=clock.now,
+                url=sms.url,
+                body=sms.body,
+                sender=sms.sender,
+                method=sms.method,
+                header=sms.secret_header,
+                secret=secret,
+                timeout=seconds,
+            )
+        case "print":
+            return ConsoleSms(print)
+        case "none":
+            return None
+
+
 def policy_of(settings: Settings) -> Policy:
     """The settings that workflows read."""
     chosen: dict[str, Any] = settings.codes.model_dump()
@@ -156,6 +206,10 @@ def policy_of(settings: Settings) -> Policy:
         codes_at_once=settings.worker.codes_at_once,
         code_hours_before=timedelta(hours=settings.messages.code_hours_before),
         when_not_ready=settings.messages.when_not_ready,
+        quiet=Quiet(
+            time.fromisoformat(settings.messages.quiet_from), time.fromisoformat(settings.messages.quiet_until)
+        ),
+        per_stay_per_hour=settings.messages.per_stay_per_hour,
         message_domain=settings.messages.from_address.rpartition("@")[2].strip("> ") or "lockbridge.invalid",
         inbox_attempts=settings.inbox.max_attempts,
         pin_retention=timedelta(days=settings.retention.pin_days),
@@ -170,8 +224,9 @@ def lock_app_kinds() -> Mapping[str, ProviderSpec]:
     return PROVIDERS
 
 
-def _http_client() -> "httpx.AsyncClient":
-    from providers._http import client  # noqa: PLC0415 - as above
+def http_client() -> "httpx.AsyncClient":
+    """An HTTP client for those who call a lock app, a platform or an SMS gateway."""
+    from lockbridge.outbound import client  # noqa: PLC0415 - as above
 
     return client()
 

@@ -17,7 +17,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -25,6 +34,7 @@ from lockbridge import assets
 from lockbridge.clock import use_packaged_time_zones
 from lockbridge.domain.messages import WhenNotReady
 from lockbridge.domain.pins import PinMode
+from lockbridge.messaging.sms import body_template
 
 PREFIX = "LOCKBRIDGE_"
 FILE_VARIABLE = "LOCKBRIDGE_SETTINGS"
@@ -41,6 +51,13 @@ def _public_url(url: str) -> str:
         msg = "is not an address; write it like https://codes.example.com"
         raise ValueError(msg)
     return url.rstrip("/")
+
+
+def _clock(text: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        msg = "is not a time of day; write it like 22:00"
+        raise ValueError(msg)
+    return text
 
 
 class Section(BaseModel):
@@ -148,6 +165,7 @@ class CodesSettings(Section):
         default=True,
         description="Whether the last check happens when the code should open (true) or at check-in (false).",
     )
+    owner_codes: bool = Field(default=False, description="Whether stays of the owner get codes, too.")
 
 
 class PlanSettings(Section):
@@ -172,6 +190,22 @@ class MessagesSettings(Section):
         description="When the code is not on the lock by then: hold the message, send the fallback text, or give a "
         "backup code.",
     )
+    quiet_from: Annotated[str, AfterValidator(_clock)] = Field(
+        default="22:00",
+        description="From when on guests are let sleep, on the property's clock: what can wait is sent after it.",
+    )
+    quiet_until: Annotated[str, AfterValidator(_clock)] = Field(
+        default="07:00",
+        description="Until when. A message about a code that opens within 12 hours does not wait, nor do corrections "
+        "and backup codes. The same time twice: no quiet hours.",
+    )
+    per_stay_per_hour: int = Field(
+        default=6,
+        ge=1,
+        le=1000,
+        description="How many messages one guest gets in an hour; the rest waits. What does not wait for the morning "
+        "does not wait for this.",
+    )
     from_address: str = Field(
         default="lockbridge <lockbridge@localhost>", description="The sender of e-mails: an address, or Name <address>."
     )
@@ -188,6 +222,67 @@ class SmtpSettings(Section):
     username: str = Field(default="", description="The user name; empty: the mail server asks for none.")
     password: SecretStr = Field(default=SecretStr(""), description="The password: best given by the environment.")
     timeout_seconds: float = Field(default=30.0, gt=0, le=600, description="How long each step may take, in seconds.")
+
+
+def _gateway_url(url: str) -> str:
+    if url and not re.fullmatch(r"https?://[^\s/?#@]+[^\s#@]*", url):
+        msg = "is not an address; write it like https://sms.example.com/messages"
+        raise ValueError(msg)
+    return url.rstrip("/")
+
+
+def _gateway_body(text: str) -> str:
+    body_template(text)
+    return text
+
+
+class SmsSettings(Section):
+    """Text messages to guests: through a Twilio account, or through any gateway that takes JSON over HTTP."""
+
+    gateway: Literal["none", "twilio", "http", "print"] = Field(
+        default="none", description="none, twilio, http, or print, to try things out."
+    )
+    sender: str = Field(
+        default="",
+        description="Whom the texts come from: a phone number or a name; with twilio also a messaging service (MG…).",
+    )
+    secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Best given by the environment. twilio: the account's auth token, or the secret of the API key. "
+        "http: the whole value of secret_header, like Bearer and a token.",
+    )
+    twilio_account: str = Field(default="", description="twilio: the account's SID, AC and 32 digits and letters a-f.")
+    twilio_api_key: str = Field(
+        default="", description="twilio: the SID of an API key (SK…); empty: the secret is the account's auth token."
+    )
+    url: Annotated[str, AfterValidator(_gateway_url)] = Field(
+        default="", description="http: where texts are posted. twilio: another region's address; empty: the usual one."
+    )
+    method: Literal["POST", "PUT"] = Field(default="POST", description="http: POST or PUT.")
+    body: Annotated[str, AfterValidator(_gateway_body)] = Field(
+        default='{"to": "{to}", "text": "{text}", "sender": "{sender}", "key": "{key}"}',
+        description="http: the JSON object that is sent; {to}, {text}, {sender}, {key} (the same when a text is sent "
+        "again) and {secret} are filled in.",
+    )
+    secret_header: str = Field(
+        default="Authorization",
+        pattern="^[A-Za-z0-9-]*$",
+        description="http: the header that carries the secret; empty: none does.",
+    )
+    timeout_seconds: float = Field(default=20.0, gt=0, le=600, description="How long a text may take, in seconds.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "SmsSettings":
+        """What the chosen gateway needs is there."""
+        needed = {"twilio": ("twilio_account", "secret", "sender"), "http": ("url",)}.get(self.gateway, ())
+        missing = [name for name in needed if not shown(name, getattr(self, name))]
+        if missing:
+            msg = f"gateway {self.gateway} needs {', '.join(missing)}"
+            raise ValueError(msg)
+        if self.gateway == "twilio" and not re.fullmatch("AC[0-9a-f]{32}", self.twilio_account):
+            msg = "twilio_account is AC and 32 digits and letters a-f, as the console shows it"
+            raise ValueError(msg)
+        return self
 
 
 class RetentionSettings(Section):
@@ -249,6 +344,7 @@ class Settings(BaseSettings):
     plan: PlanSettings = PlanSettings()
     messages: MessagesSettings = MessagesSettings()
     smtp: SmtpSettings = SmtpSettings()
+    sms: SmsSettings = SmsSettings()
     retention: RetentionSettings = RetentionSettings()
     inbox: InboxSettings = InboxSettings()
     log: LogSettings = LogSettings()

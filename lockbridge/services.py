@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from lockbridge.accounts.connected import ConnectedAccounts
+from lockbridge.accounts.sources import ConnectedSources
 from lockbridge.clock import Clock
-from lockbridge.messaging.channel import Channel
+from lockbridge.messaging.channel import Channel, PostingChannel, SmsChannel
 from lockbridge.messaging.render import Renderer
 from lockbridge.platforms.contract import Platform
 from lockbridge.storage.commit import Commit
@@ -25,8 +26,11 @@ class Services:
     vault: Vault
     steps: Steps
     accounts: ConnectedAccounts
+    sources: ConnectedSources
     platforms: Mapping[str, Platform]
     channel: Channel
+    texting: SmsChannel | None
+    posting: PostingChannel
     renderer: Renderer
     policy: Policy
     below: Callable[[int], int]
@@ -36,6 +40,8 @@ class Services:
     async def close(self) -> None:
         """Write what waits to be written and let go of everything."""
         await self.accounts.finish()
+        await self.sources.finish()
         await self.commit.close()
         self.database.dispose()
         await self.accounts.close()
+        await self.sources.close()

@@ -14,7 +14,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from lockbridge.services import Services
-from lockbridge.workflows import book, healthcheck, housekeeping, notify, push, receive
+from lockbridge.workflows import book, healthcheck, housekeeping, notify, push, receive, sync
 
 Tick = Callable[[Services, datetime], Awaitable[Any]]
 
@@ -31,13 +31,16 @@ class Job:
     every: int
 
 
+HEALTHCHECK = Job("healthcheck", healthcheck.daily_if_due, 60)
 JOBS = (
     Job("inbox", receive.read_deliveries, 1),
+    Job("ask", sync.ask_due, 1),
+    Job("sources", sync.read_due, 5),
     Job("book", book.book_due, 1),
     Job("push", push.push_due, 1),
     Job("watch", healthcheck.watch_due, 1),
     Job("outbox", notify.send_due, 1),
-    Job("healthcheck", healthcheck.daily_if_due, 60),
+    HEALTHCHECK,
     Job("housekeeping", housekeeping.keep_house, 600),
 )
 
@@ -68,7 +71,7 @@ class Worker:
             every = IntervalTrigger(seconds=job.every * self.tick_seconds)
             self._add(job, every, job.name, at_once=True)
         eight = CronTrigger(hour=8, timezone="America/New_York")
-        self._add(JOBS[5], eight, "healthcheck at eight", at_once=False)
+        self._add(HEALTHCHECK, eight, "healthcheck at eight", at_once=False)
         self.scheduler.start()
 
     def _add(self, job: Job, trigger: Any, name: str, *, at_once: bool) -> None:

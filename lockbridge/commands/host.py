@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
-from lockbridge.commands.session import JsonOption, make_ready, run, settings_of, to_stderr
+from lockbridge.commands.session import HostOption, JsonOption, make_ready, run, settings_of, the_host, to_stderr
 from lockbridge.commands.show import as_json, say, table
 from lockbridge.domain.ids import HostId
 from lockbridge.services import Services
 from lockbridge.storage import hosts
 from lockbridge.storage.hosts import HostRow
-from lockbridge.workflows import connect
+from lockbridge.workflows import connect, host_mail
+from lockbridge.workflows.connect import BadInput
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -50,3 +51,28 @@ def list_hosts(context: typer.Context, json: JsonOption = False) -> None:
         as_json(rows)
     else:
         table(rows, empty="there is no host yet: lockbridge host add NAME EMAIL")
+
+
+@app.command()
+def hook(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Argument(help="Where webhooks are sent.")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Send no more of them.")] = False,
+    host: HostOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Have alarms sent to a system of your own, too, as signed webhooks. The secret is shown this once."""
+    if off == (url is not None):
+        msg = "say where to, or --off"
+        raise BadInput(msg)
+
+    async def work(built: Services) -> str | None:
+        return await host_mail.set_hook(built, await the_host(built, host), url)
+
+    secret = run(context, work)
+    if json:
+        as_json({"secret": secret})
+    elif secret is None:
+        say("no more webhooks are sent")
+    else:
+        say(f"alarms are posted there, signed as Standard Webhooks say with this secret, shown only now:\n{secret}")

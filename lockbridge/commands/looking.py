@@ -6,24 +6,27 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 import typer
+from sqlalchemy import Connection
 
 from lockbridge import log
-from lockbridge.bootstrap import channel_of, open_database, services, vault_of
-from lockbridge.clock import use_packaged_time_zones
+from lockbridge.bootstrap import channel_of, http_client, open_database, services, texting_of, vault_of
+from lockbridge.clock import SystemClock, use_packaged_time_zones
 from lockbridge.commands.exits import WRONG
 from lockbridge.commands.session import JsonOption, settings_of
 from lockbridge.commands.show import as_json, moment, say, table
 from lockbridge.config import Origin, Settings, origins, unknown_variables
 from lockbridge.contract import ProviderError
 from lockbridge.domain.retry import healthcheck_slot, next_healthcheck
-from lockbridge.messaging.channel import MailError
+from lockbridge.messaging.channel import SendError
 from lockbridge.messaging.email import Mailer
+from lockbridge.messaging.sms import TwilioSms
 from lockbridge.services import Services
 from lockbridge.storage import database as databases
-from lockbridge.storage import hosts, journal, keys
+from lockbridge.storage import hosts, journal, keys, sources
 from lockbridge.storage.database import Database, SchemaError, StorageUnavailable, check_schema, schema_revision
 from lockbridge.storage.figures import figures
-from lockbridge.storage.vault import VaultError
+from lockbridge.storage.sources import SourceRow
+from lockbridge.storage.vault import Vault, VaultError
 from lockbridge.workflows import connect, healthcheck
 
 
@@ -56,7 +59,7 @@ class Check:
 
 
 def doctor(context: typer.Context, json: JsonOption = False) -> None:
-    """Look at the settings and where they come from, the database, the key, the daily check, mail and lock apps.
+    """Look at the settings and where they come from, the database, the key, the daily check, mail, texts and lock apps.
 
     Exit code 1 when something is wrong. Secrets are not shown.
     """
@@ -82,10 +85,11 @@ async def _checks(settings: Settings) -> list[Check]:
     found.append(Check("time zones", Verdict.FINE, f"rules of tzdata {use_packaged_time_zones()}"))
     stored = list(_stored(settings))
     found += stored
-    found.append(await _mail(settings))
+    found += [await _mail(settings), await _texts(settings)]
     if all(check.verdict is Verdict.FINE for check in stored):
         async with services(settings) as built:
             found += [await _daily(built), *await _figures(built), *await _lock_apps(built)]
+            found += await _sources(built)
     return found
 
 
@@ -119,9 +123,29 @@ async def _mail(settings: Settings) -> Check:
     where = f"{settings.smtp.host}, port {settings.smtp.port}"
     try:
         await channel.check()
-    except MailError as error:
+    except SendError as error:
         return Check("mail", Verdict.WRONG, f"{where}: {error}")
     return Check("mail", Verdict.FINE, f"{where}: lets us in")
+
+
+_UNTRIED = {
+    "none": "sms.gateway is none: no text messages are sent",
+    "print": "sms.gateway is print: text messages are printed, not sent",
+    "http": "the gateway is tried by the first text message only",
+}
+
+
+async def _texts(settings: Settings) -> Check:
+    gateway = settings.sms.gateway
+    if gateway in _UNTRIED:
+        return Check("text messages", Verdict.NOTE, _UNTRIED[gateway])
+    async with http_client() as http:
+        channel = texting_of(settings, lambda: http, SystemClock())
+        try:
+            words = await channel.check() if isinstance(channel, TwilioSms) else ""
+        except SendError as error:
+            return Check("text messages", Verdict.WRONG, f"{gateway}: {error}")
+    return Check("text messages", Verdict.FINE, f"{gateway}: {words}")
 
 
 async def _daily(built: Services) -> Check:
@@ -166,3 +190,24 @@ async def _lock_app(asking: Awaitable[str], what: str) -> Check:
         return Check(what, Verdict.WRONG, str(error))
     except TimeoutError:
         return Check(what, Verdict.WRONG, "it did not answer in time")
+
+
+async def _sources(built: Services) -> list[Check]:
+    """How reading the platforms and calendars goes; they are not asked for this: their vendors count the calls."""
+    rows = await built.database.ask(_all_sources, built.vault)
+    return [_source(row) for row in rows]
+
+
+def _all_sources(connection: Connection, vault: Vault) -> list[SourceRow]:
+    every = hosts.all_hosts(connection, vault)
+    return [row for host in every for row in sources.of_host(connection, vault, host.id)]
+
+
+def _source(row: SourceRow) -> Check:
+    name, read = f"source {row.id}", f"last read at {moment(row.read_at)}" if row.read_at else "not read yet"
+    if row.state != sources.CONNECTED:
+        advice = f"lockbridge platform reconnect {row.id}"
+        return Check(name, Verdict.WRONG, f"{row.name} has to be connected again ({row.state_detail}): {advice}")
+    if row.failures:
+        return Check(name, Verdict.WRONG, f"{row.name} cannot be read ({row.state_detail}), {read}")
+    return Check(name, Verdict.FINE, f"{row.name}: {read}")

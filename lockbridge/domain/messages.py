@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import quote
@@ -47,12 +47,14 @@ class GuestMessage(StrEnum):
     CORRECTION = "correction"
     EXTENDED = "extended"
     FALLBACK = "fallback"
+    THANKS = "thanks"
 
 
 class HostAlarm(StrEnum):
     """The e-mails a host can get; each has a file of this name under ``templates/email/host/``."""
 
     PUSH_FAILED = "push_failed"
+    CODE_SET = "code_set"
     ARRIVALS_AT_RISK = "arrivals_at_risk"
     LOCK_OFFLINE = "lock_offline"
     LOCK_ONLINE = "lock_online"
@@ -67,17 +69,57 @@ class HostAlarm(StrEnum):
     PIN_SPACE_EXHAUSTED = "pin_space_exhausted"
     PLAN_REFUSED = "plan_refused"
     MESSAGE_REFUSED = "message_refused"
+    FIELD_NOT_WRITTEN = "field_not_written"
     BAD_SIGNATURE = "bad_signature"
     DELIVERY_DEAD = "delivery_dead"
     KEYPAD_WORK = "keypad_work"
+    SOURCE_DISCONNECTED = "source_disconnected"
+    SOURCE_CONNECTED = "source_connected"
+    SOURCE_UNREADABLE = "source_unreadable"
+    SOURCE_READABLE = "source_readable"
+    WEBHOOKS_SILENT = "webhooks_silent"
+    WEBHOOKS_HEARD = "webhooks_heard"
+    PROPERTY_UNKNOWN = "property_unknown"
+    SOURCES_DISAGREE = "sources_disagree"
+    STAY_MISSING = "stay_missing"
+
+
+GRAVEST = (
+    HostAlarm.PUSH_FAILED,
+    HostAlarm.ARRIVALS_AT_RISK,
+    HostAlarm.ACCOUNT_DISCONNECTED,
+    HostAlarm.PIN_SPACE_EXHAUSTED,
+    HostAlarm.PLAN_REFUSED,
+    HostAlarm.LOCK_OFFLINE,
+    HostAlarm.CODE_STAYS_VALID,
+    HostAlarm.LOCK_FULL,
+    HostAlarm.MESSAGE_REFUSED,
+    HostAlarm.POOL_EMPTY,
+    HostAlarm.BATTERY_LOW,
+)
+"""What a host reads first when there is much to read: whose guest stands before the door soonest."""
+
+
+def gravity(alarm: HostAlarm) -> int:
+    """Where an alarm stands among others, the gravest at 0; good news last."""
+    if alarm in GRAVEST:
+        return GRAVEST.index(alarm)
+    return len(GRAVEST) + (alarm in _OVER)
+
+
+_OVER = (HostAlarm.CODE_SET, HostAlarm.LOCK_ONLINE, HostAlarm.BATTERY_OK, HostAlarm.ACCOUNT_CONNECTED)
 
 
 class UnknownShortCode(ValueError):
-    """A text names a short code that does not exist; the message says which, and which was probably meant."""
+    """A text names a short code that does not exist; the message says which, and which was probably meant.
 
-    def __init__(self, unknown: Sequence[tuple[str, str | None]]) -> None:
+    ``where`` names the text.
+    """
+
+    def __init__(self, unknown: Sequence[tuple[str, str | None]], where: str = "") -> None:
         self.unknown = tuple(unknown)
-        super().__init__("; ".join(_complaint(name, nearest) for name, nearest in self.unknown))
+        said = "; ".join(_complaint(name, nearest) for name, nearest in self.unknown)
+        super().__init__(f"{where}: {said}" if where else said)
 
 
 def _complaint(name: str, nearest: str | None) -> str:
@@ -106,13 +148,22 @@ def _nearest(name: str) -> str | None:
     return next(iter(difflib.get_close_matches(_as_written(name), SHORT_CODES, n=1)), None)
 
 
-def check_text(text: str) -> None:
+def check_text(text: str, where: str = "") -> None:
     """Refuse a text that a host wants to save when it names an unknown short code (R34).
 
-    Raises UnknownShortCode.
+    Raises UnknownShortCode; ``where`` is how it names the text.
     """
     if unknown := unknown_short_codes(text):
-        raise UnknownShortCode(unknown)
+        raise UnknownShortCode(unknown, where)
+
+
+CODES = frozenset({"smartlock_code", "backup_code"})
+"""The short codes that stand for digits a guest types: a text with one of them is a message about a code (R35)."""
+
+
+def codes_in(text: str) -> frozenset[str]:
+    """The short codes in a text that stand for a guest's digits."""
+    return CODES.intersection(_KNOWN.findall(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +203,14 @@ class DateStyle:
     months: tuple[str, ...] = ("",) * 12
     halves: tuple[str, str] = ("", "")
     """Before noon, after noon."""
+    first: str = ""
+    """The first day of a month, where a language does not write it as a plain number (``1er``)."""
 
     def day(self, local: datetime) -> str:
         """The day of a local time."""
         return self.date.format(
             weekday=self.weekdays[local.weekday()],
-            day=local.day,
+            day=self.first if self.first and local.day == 1 else local.day,
             month=self.months[local.month - 1],
             month_number=local.month,
             year=local.year,
@@ -300,24 +353,6 @@ class SendAs(StrEnum):
     BACKUP = "backup"
 
 
-def code_message_due(
-    window: Window,
-    *,
-    confirmed: bool,
-    now: datetime,
-    hours_before: timedelta,
-    policy: WhenNotReady = WhenNotReady.HOLD,
-) -> datetime:
-    """The UTC instant at which the code message is to be looked at next; never before ``now``.
-
-    That is ``hours_before`` the window opens; once that has passed and the code is still not confirmed, a held
-    message waits for the opening (R35, R36). Ask again when the code is confirmed or the window moves.
-    """
-    planned = window.starts - hours_before
-    held = not confirmed and policy is WhenNotReady.HOLD and planned <= now
-    return max(window.starts if held else planned, now)
-
-
 def at_send_time(policy: WhenNotReady, *, confirmed: bool, window: Window, now: datetime) -> SendAs:
     """What to do with a code message that has come due (R35).
 
@@ -374,4 +409,9 @@ def message_id(key: str, domain: str, *, secret: bytes = b"") -> str:
     if not _DOMAIN.fullmatch(domain):
         msg = f"the domain of a Message-ID is ASCII letters, digits, dots and hyphens, not {domain!r}"
         raise ValueError(msg)
-    return f"<{hashlib.blake2b(key.encode(), digest_size=16, key=secret).hexdigest()}@{domain}>"
+    return f"<{opaque(key, secret=secret)}@{domain}>"
+
+
+def opaque(key: str, *, secret: bytes = b"") -> str:
+    """A name for a key that tells a reader nothing about it; the same for the same key and secret."""
+    return hashlib.blake2b(key.encode(), digest_size=16, key=secret).hexdigest()

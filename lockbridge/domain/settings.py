@@ -11,7 +11,10 @@ from lockbridge.domain.stay import Buffers
 
 @dataclass(frozen=True, slots=True)
 class CodeSettings:
-    """How codes are made for a property (R5, R6, R9, R16, R24, R25). Minutes are whole minutes."""
+    """How codes are made for a property (R5, R6, R9, R16, R24, R25). Minutes are whole minutes.
+
+    ``owner_codes``: the owner's own stays get codes, too.
+    """
 
     pin_mode: PinMode = PinMode.PHONE
     pin_length: int = 4
@@ -20,6 +23,7 @@ class CodeSettings:
     backups: bool = True
     phone_wait_minutes: int = 5
     final_check_includes_buffer: bool = True
+    owner_codes: bool = False
 
     @property
     def buffers(self) -> Buffers:

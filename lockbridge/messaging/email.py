@@ -15,9 +15,9 @@ from enum import StrEnum
 
 import aiosmtplib
 
-from lockbridge.messaging.channel import Email, MailError, MailLater, MailNotSetUp, MailRefused, MailUnknown
+from lockbridge.messaging.channel import ChannelNotSetUp, Email, SendError, SendLater, SendRefused, SendUnknown
 
-__all__ = ["Email", "MailError", "MailLater", "MailNotSetUp", "MailRefused", "MailUnknown", "Mailer", "Security"]
+__all__ = ["ChannelNotSetUp", "Email", "Mailer", "Security", "SendError", "SendLater", "SendRefused", "SendUnknown"]
 
 GREYLISTED = frozenset({450, 451, 452})
 GREYLIST_PAUSE = timedelta(minutes=5)
@@ -77,12 +77,12 @@ class Mailer:
     async def send(self, email: Email) -> None:
         """Hand the e-mail over. Returning means the mail server has accepted it.
 
-        Raises MailLater, MailUnknown or MailRefused.
+        Raises SendLater, SendUnknown or SendRefused.
         """
         to = _address(email.to)
         if to is None:
             msg = "the recipient's address is not an e-mail address"
-            raise MailRefused(msg)
+            raise SendRefused(msg)
         utf8 = not to.addr_spec.isascii()
         message = self._message(email, to).as_bytes(policy=_WIRE_UTF8 if utf8 else _WIRE)
         async with self._connected() as client:
@@ -90,7 +90,7 @@ class Mailer:
             await _hand_over(client, message)
 
     async def check(self) -> None:
-        """Connect, protect and log in as for an e-mail, then leave. Raises MailLater."""
+        """Connect, protect and log in as for an e-mail, then leave. Raises SendLater."""
         async with self._connected():
             pass
 
@@ -140,7 +140,7 @@ class Mailer:
         encoding, options = ("utf-8", ["SMTPUTF8"]) if utf8 else ("ascii", [])
         if utf8 and not client.supports_extension("smtputf8"):
             msg = "the mail server takes no addresses with letters outside ASCII"
-            raise MailRefused(msg)
+            raise SendRefused(msg)
         try:
             await client.mail(self._sender().addr_spec, options=options, encoding=encoding)
             await client.rcpt(to, encoding=encoding)
@@ -150,7 +150,7 @@ class Mailer:
             raise _refusal(_Refused.RECIPIENT, refused.code) from None
         except _LOST:
             msg = "the connection to the mail server was lost before the text was sent"
-            raise MailLater(msg) from None
+            raise SendLater(msg) from None
 
 
 async def _connect(client: aiosmtplib.SMTP) -> None:
@@ -164,7 +164,7 @@ async def _connect(client: aiosmtplib.SMTP) -> None:
         raise _unreachable(lost) from None
     except aiosmtplib.SMTPException:
         msg = "the mail server does not offer the protection or the log-in that the settings ask for"
-        raise MailNotSetUp(msg) from None
+        raise ChannelNotSetUp(msg) from None
 
 
 async def _hand_over(client: aiosmtplib.SMTP, message: bytes) -> None:
@@ -175,13 +175,13 @@ async def _hand_over(client: aiosmtplib.SMTP, message: bytes) -> None:
         raise _refusal(_Refused.TEXT, refused.code) from None
     except (aiosmtplib.SMTPException, OSError):
         msg = "the connection to the mail server was lost while the text was handed over; it may have been accepted"
-        raise MailUnknown(msg) from None
+        raise SendUnknown(msg) from None
 
 
-def _unreachable(lost: Exception) -> MailLater:
+def _unreachable(lost: Exception) -> SendLater:
     if isinstance(lost, ssl.SSLError) or isinstance(lost.__cause__, ssl.SSLError):
-        return MailNotSetUp("the mail server's certificate or TLS version was not accepted")
-    return MailLater("the mail server cannot be reached or does not answer")
+        return ChannelNotSetUp("the mail server's certificate or TLS version was not accepted")
+    return SendLater("the mail server cannot be reached or does not answer")
 
 
 class _Refused(StrEnum):
@@ -193,18 +193,18 @@ class _Refused(StrEnum):
     TEXT = "refused the text"
 
 
-def _refusal(refused: _Refused, code: int) -> MailError:
+def _refusal(refused: _Refused, code: int) -> SendError:
     """A reply code (RFC 5321: 4xx transient, 5xx permanent) as the error that says what to do next."""
     msg = f"the mail server {refused} ({code})"
     match code // 100:
         case 4:
-            return MailLater(msg, GREYLIST_PAUSE if code in GREYLISTED else None)
+            return SendLater(msg, GREYLIST_PAUSE if code in GREYLISTED else None)
         case 5 if refused in {_Refused.RECIPIENT, _Refused.TEXT} and code not in AUTHENTICATION_CODES:
-            return MailRefused(msg)
+            return SendRefused(msg)
         case 5:
-            return MailNotSetUp(msg)
+            return ChannelNotSetUp(msg)
         case _:
-            return MailUnknown(msg) if refused is _Refused.TEXT else MailLater(msg)
+            return SendUnknown(msg) if refused is _Refused.TEXT else SendLater(msg)
 
 
 def _address(text: str) -> Address | None:

@@ -1,10 +1,9 @@
 """Texts from templates. The templates are ours; hosts write plain text with short codes, never template code."""
 
 import html
-import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 FALLBACK_LANGUAGE = "en"
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,4})?")
 _TURNS_TEXT_AROUND = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -101,6 +99,13 @@ class Renderer:
         values = {name: _shown(value) for name, value in ({"arrivals": ()} | dict(context)).items()}
         return Text(one_line(subject.render(values)), body.render(values).rstrip() + "\n")
 
+    def render_several(self, alarms: Sequence[Text]) -> Text:
+        """One e-mail for several alarms, the gravest first."""
+        said = {"gravest": alarms[0].subject, "alarms": alarms}
+        subject, _, body = (self._root / "email" / "several.txt").read_text(encoding="utf-8").partition("\n")
+        filled = (self._env.from_string(part).render(said) for part in (subject, body.lstrip("\n")))
+        return Text(one_line(next(filled)), next(filled).rstrip() + "\n")
+
     def variables(self, alarm: HostAlarm) -> frozenset[str]:
         """What the context of an alarm must hold (``arrivals``, a list, may always be left out)."""
         from jinja2 import meta  # noqa: PLC0415 - as below
@@ -108,12 +113,21 @@ class Renderer:
         parsed = self._env.parse(self._source(alarm))
         return frozenset(meta.find_undeclared_variables(parsed)) - {"arrivals"}
 
-    def _spoken(self, language: str) -> str:
-        wanted = (language, language.partition("-")[0])
-        return next((known for known in wanted if self._has(known)), FALLBACK_LANGUAGE)
+    def speaks(self, language: str) -> bool:
+        """Whether there are templates in this language."""
+        return self._known(language) is not None
 
-    def _has(self, language: str) -> bool:
-        return bool(_LANGUAGE.fullmatch(language)) and (self._root / "guest" / language).is_dir()
+    def _spoken(self, language: str) -> str:
+        return self._known(language) or FALLBACK_LANGUAGE
+
+    def _known(self, language: str) -> str | None:
+        """The folder for a language, whatever the case of its tag; for ``de-AT`` without one, that for ``de``."""
+        wanted = language.replace("_", "-").casefold()
+        return self._folders.get(wanted) or self._folders.get(wanted.partition("-")[0])
+
+    @cached_property
+    def _folders(self) -> Mapping[str, str]:
+        return {folder.name.casefold(): folder.name for folder in (self._root / "guest").iterdir() if folder.is_dir()}
 
     def _date_style(self, language: str) -> DateStyle:
         if language not in self._dates:

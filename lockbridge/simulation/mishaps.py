@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from lockbridge.contract import Connection, FoundLock, LockStatus, Provider, ProviderSpec, Receipt, SeenCode, Written
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockRef
-from lockbridge.messaging.channel import Email, MailLater, MailUnknown
+from lockbridge.messaging.channel import Email, SendLater, SendUnknown
 from lockbridge.simulation.oracle import Mail, Oracle
 from lockbridge.storage.commit import Commit, Step
 from providers.simulator import Faults, SimulatedLockApp, in_process
@@ -167,15 +167,15 @@ class Post:
         await self.life.live(act)
         if answer_lost:
             msg = "the connection was lost after the text was handed over"
-            raise MailUnknown(msg)
+            raise SendUnknown(msg)
 
     def _perhaps_fails(self) -> None:
         if self.dice.random() < self.weather.mail_later:
             msg = "the mail server is busy"
-            raise MailLater(msg, timedelta(minutes=5) if self.dice.random() < 0.3 else None)  # noqa: PLR2004 - greylisting
+            raise SendLater(msg, timedelta(minutes=5) if self.dice.random() < 0.3 else None)  # noqa: PLR2004 - greylisting
         if self.dice.random() < self.weather.mail_unknown:
             msg = "the connection was lost while the text was handed over"
-            raise MailUnknown(msg)
+            raise SendUnknown(msg)
 
     def _deliver(self, email: Email, *, sure: bool) -> None:
         self.last = email.message_id

@@ -362,8 +362,8 @@ class Simulation:
         delivery = Delivery(headers, body, self._now)
         while True:
             try:
-                platform = self._services.platforms[place.platform]
-                await receive.accept(self._services, endpoint, platform, delivery, self._now)
+                hook = receive.hook_of(self._services, place.platform)
+                await receive.accept(self._services, endpoint, hook, delivery, self._now)
             except asyncio.CancelledError:
                 if not self._life.dead:
                     raise

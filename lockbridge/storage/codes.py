@@ -326,6 +326,14 @@ def backups_given_to(connection: Connection, vault: Vault, stays: Collection[Sta
     return found
 
 
+def staff_on(connection: Connection, vault: Vault, locks: Collection[LockId]) -> list[Placed]:
+    """The live staff codes on these locks (R42), the oldest code first."""
+    theirs = _live().where(
+        PLACEMENT.c.lock_id.in_(locks), PLACEMENT.c.kind == CodeKind.STAFF.value, PLACEMENT.c.ended.is_(None)
+    )
+    return [_placed(row, vault) for row in connection.execute(theirs.order_by(PLACEMENT.c.code_id, PLACEMENT.c.id))]
+
+
 def due_watches(connection: Connection, vault: Vault, now: datetime, limit: int) -> list[Placed]:
     """The arrivals to be looked at now (R24, R43)."""
     due = (

@@ -66,6 +66,10 @@ class StorageUnavailable(Exception):
         return twin
 
 
+DATABASE_FAILS = (StorageUnavailable, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
+"""What is raised inside a transaction because of the database, and not because of what was asked of it."""
+
+
 class SchemaError(Exception):
     """The tables do not fit this program. The message says what to do."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.book import PropertyFacts
-from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId
+from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId, SourceId
 from lockbridge.domain.lock import Lock
 from lockbridge.domain.settings import CodeSettings
 from lockbridge.storage.rows import open_json, seal_json
@@ -20,6 +20,15 @@ from lockbridge.storage.vault import Vault
 EMAIL = "host e-mail"
 SECRET = "webhook secret"  # noqa: S105 - the name of a context
 CREDENTIALS = "lock-app settings"
+HOOK = "host hook"
+
+
+@dataclass(frozen=True, slots=True)
+class HostHook:
+    """Where a host wants to be told by webhook, and what it is signed with; neither shows itself."""
+
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class HostRow:
     email: str | None
     language: str
     settings: Mapping[str, Any]
+    hook: HostHook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +56,18 @@ class PropertyRow:
     check_out: str
     settings: Mapping[str, Any]
 
+    @property
+    def usual_times(self) -> tuple[time, time]:
+        """Check-in and check-out of a stay that says nothing else."""
+        return time.fromisoformat(self.check_in), time.fromisoformat(self.check_out)
+
     def facts(self, defaults: CodeSettings, locks: tuple[Lock, ...]) -> PropertyFacts:
         """The property as booking sees it; ``defaults`` are the host's settings."""
         return PropertyFacts(
             self.id,
             self.zone,
             self.country,
-            time.fromisoformat(self.check_in),
-            time.fromisoformat(self.check_out),
+            *self.usual_times,
             defaults.with_overrides(self.settings),
             locks,
         )
@@ -120,7 +134,26 @@ def all_hosts(connection: Connection, vault: Vault) -> list[HostRow]:
 
 def _host(row: Row[Any], vault: Vault) -> HostRow:
     email = vault.open(row.email_sealed, EMAIL) if row.email_sealed else None
-    return HostRow(HostId(row.id), row.name, email, row.language, row.settings)
+    hook = HostHook(**open_json(vault, row.hook_sealed, HOOK)) if row.hook_sealed else None
+    return HostRow(HostId(row.id), row.name, email, row.language, row.settings, hook)
+
+
+def set_hook(connection: Connection, vault: Vault, host: HostId, hook: HostHook | None) -> None:
+    """Where the host is told by webhook from now on; None: nowhere."""
+    sealed = None if hook is None else seal_json(vault, {"url": hook.url, "secret": hook.secret}, HOOK)
+    connection.execute(update(HOST).where(HOST.c.id == host).values(hook_sealed=sealed))
+
+
+def hook_of(connection: Connection, vault: Vault, host: HostId) -> HostHook | None:
+    """Where the host wants to be told by webhook; None: nowhere."""
+    sealed = connection.execute(select(HOST.c.hook_sealed).where(HOST.c.id == host)).scalar_one_or_none()
+    return HostHook(**open_json(vault, sealed, HOOK)) if sealed else None
+
+
+def has_hook(connection: Connection, host: HostId) -> bool:
+    """Whether the host wants to be told by webhook, too."""
+    wants = select(HOST.c.hook_sealed.is_not(None)).where(HOST.c.id == host)
+    return bool(connection.execute(wants).scalar_one_or_none())
 
 
 def set_host_settings(connection: Connection, host: HostId, settings: Mapping[str, Any]) -> None:
@@ -313,13 +346,17 @@ def token_hash(token: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
-    """A webhook address to be stored; of its token only the hash. ``app``: for a lock app's webhooks."""
+    """A webhook address to be stored; of its token only the hash. ``app``: for a lock app's webhooks.
+
+    ``source``: the platform account whose webhooks come there, where its API is connected.
+    """
 
     host: HostId
     platform: str
     token_hash: bytes
     secret: str = field(repr=False)
     app: LockAppId | None = None
+    source: SourceId | None = None
 
 
 def add_endpoint(connection: Connection, vault: Vault, new: NewEndpoint, now: datetime) -> EndpointId:
@@ -327,6 +364,7 @@ def add_endpoint(connection: Connection, vault: Vault, new: NewEndpoint, now: da
     values = {
         "host_id": new.host,
         "lock_app_id": new.app,
+        "source_id": new.source,
         "platform": new.platform,
         "token_hash": new.token_hash,
         "secret_sealed": vault.seal(new.secret, SECRET),

@@ -115,6 +115,14 @@ def open_alarms(connection: Connection, host: HostId) -> list[AlarmRow]:
     ]
 
 
+def open_alarms_of(connection: Connection, kind: str) -> list[AlarmRow]:
+    """What is wrong now in one way, of all hosts."""
+    wrong = select(ALARM).where(ALARM.c.kind == kind, ALARM.c.ended_at.is_(None)).order_by(ALARM.c.id)
+    return [
+        AlarmRow(HostId(row.host_id), row.key, row.kind, row.facts, row.began_at) for row in connection.execute(wrong)
+    ]
+
+
 def erase_facts(connection: Connection, before: datetime) -> None:
     """Erase the details of alarms that ended before an instant (R45)."""
     connection.execute(update(ALARM).where(ALARM.c.ended_at < before).values(facts={}))

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockbridge.storage import accounts, hosts, inbox, outbox, rows, tables
+from lockbridge.storage import accounts, hosts, inbox, outbox, rows, sources, tables
 from lockbridge.storage.tables import HOST, KEY_CHECK
 from lockbridge.storage.vault import MissingKey, Vault, WrongKey
 
@@ -29,6 +29,9 @@ class Sealed:
 
 SEALED = (
     Sealed(tables.HOST, "email_sealed", hosts.EMAIL),
+    Sealed(tables.HOST, "hook_sealed", hosts.HOOK),
+    Sealed(tables.SOURCE, "settings_sealed", sources.SETTINGS),
+    Sealed(tables.SOURCE_TOKEN, "token_sealed", accounts.TOKEN),
     Sealed(tables.LOCK_APP, "settings_sealed", hosts.CREDENTIALS),
     Sealed(tables.ACCESS_TOKEN, "token_sealed", accounts.TOKEN),
     Sealed(tables.NOTE, "pin_sealed", rows.PIN),

@@ -1,6 +1,7 @@
-"""Telling a host that something is wrong: one e-mail when it begins, one when it is over (R27, law 12)."""
+"""Noting that something is wrong: the host is told once when it begins, once when it is over (R27, law 12)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +9,11 @@ from sqlalchemy import Connection
 
 from lockbridge.domain.ids import HostId
 from lockbridge.domain.messages import HostAlarm, message_key
-from lockbridge.storage import journal, outbox
+from lockbridge.domain.rules import By
+from lockbridge.storage import hosts, journal, outbox
+from lockbridge.storage.hosts import PropertyRow
 from lockbridge.storage.outbox import NewMessage
+from lockbridge.storage.stays import StayRow
 
 
 def begin(
@@ -47,10 +51,20 @@ def end(
 def tell(
     connection: Connection, host: HostId, alarm: HostAlarm, about: str, facts: Mapping[str, Any], now: datetime
 ) -> None:
-    """Write to the host once about this."""
+    """Write to the host once about this: by e-mail, and to their own system where they have named one."""
     key = message_key("host", alarm.value, about)
-    message = NewMessage(host, key, alarm.value, now, to_host=True, facts=facts)
-    outbox.add(connection, [message], now)
+    mail = NewMessage(host, key, alarm.value, now, to_host=True, facts=facts)
+    posting = replace(mail, key=f"{key}:{By.WEBHOOK}", channel=By.WEBHOOK.value)
+    outbox.add(connection, [mail, posting] if hosts.has_hook(connection, host) else [mail], now)
+
+
+def about_stay(stay: StayRow, place: PropertyRow) -> dict[str, Any]:
+    """Whose stay an alarm is about, where and when."""
+    return {
+        "guest_name": stay.guest_name or stay.reservation_code,
+        "property_name": place.name,
+        "check_in": f"{stay.arrival:%a %d %b %Y}",
+    }
 
 
 def moment(instant: datetime) -> str:

@@ -12,6 +12,7 @@ from lockbridge.domain.ids import CodeId, LockId, PlacementId
 from lockbridge.domain.messages import GuestMessage, HostAlarm, message_key
 from lockbridge.domain.pins import NoCommonLength, PinReason, pin_length, random_pin
 from lockbridge.domain.placement import Ended, Placement
+from lockbridge.domain.rules import Trigger
 from lockbridge.domain.settings import CodeSettings
 from lockbridge.storage import codes, hosts, journal, locks, outbox
 from lockbridge.storage.journal import Entry
@@ -19,7 +20,7 @@ from lockbridge.storage.locks import LockRow
 from lockbridge.storage.outbox import NewMessage
 from lockbridge.storage.rows import seal_pin
 from lockbridge.storage.stays import StayRow
-from lockbridge.workflows import alarms
+from lockbridge.workflows import alarms, rules
 from lockbridge.workflows.book import lock_books
 from lockbridge.workflows.ports import Tools
 
@@ -116,15 +117,18 @@ def give(
     if backup.given_to is None and codes.give_backup(connection, backup.code, stay.id, ends, now):
         codes.rewish(connection, tools.vault, lock.host, [given_until(backup.placement, ends)])
         locks.poke_locks(connection, [lock.id], now)
-        _tell(connection, stay, backup.code, lock, why, now)
+        _tell(connection, tools, stay, backup.code, lock, why, now)
         replenish(connection, tools, [lock.id], now)
     return True
 
 
-def _tell(connection: Connection, stay: StayRow, code: CodeId, lock: LockRow, why: str, now: datetime) -> None:
+def _tell(
+    connection: Connection, tools: Tools, stay: StayRow, code: CodeId, lock: LockRow, why: str, now: datetime
+) -> None:
     kind = GuestMessage.BACKUP_CODE.value
-    key = message_key(kind, code)
-    outbox.add(connection, [NewMessage(stay.host, key, kind, now, stay.id, language=stay.language or "en")], now)
+    usual = NewMessage(stay.host, message_key(kind, code), kind, now, stay.id, language=stay.language or "en")
+    rules.happened_to(connection, tools, stay.id, Trigger.BACKUP_GIVEN, [usual], now)
+    outbox.rewrite_fields(connection, [stay.id], now)
     said = f"a backup code of {lock.name} was given: {why}"
     journal.write(connection, [Entry(now, stay.host, "backup_given", said, stay.id, stay.code, lock.id)])
 

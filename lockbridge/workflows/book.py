@@ -14,9 +14,10 @@ from lockbridge.domain.backup import given_until
 from lockbridge.domain.book import Booked, Decided, Decision, LockBook, PropertyFacts
 from lockbridge.domain.code import CodeKind, Pin
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId, PropertyId, StayId
-from lockbridge.domain.messages import GuestMessage, HostAlarm, code_message_due, message_key
+from lockbridge.domain.messages import GuestMessage, HostAlarm, message_key
 from lockbridge.domain.placement import Ended, Placement
 from lockbridge.domain.retry import next_healthcheck
+from lockbridge.domain.rules import Trigger
 from lockbridge.domain.stay import StaySpan, chains
 from lockbridge.storage import codes, hosts, journal, locks, outbox, stays
 from lockbridge.storage.codes import CodeRow, Placed
@@ -26,8 +27,9 @@ from lockbridge.storage.locks import LockRow
 from lockbridge.storage.outbox import NewMessage
 from lockbridge.storage.rows import index_pin, seal_pin
 from lockbridge.storage.stays import StayRow
-from lockbridge.workflows import alarms
+from lockbridge.workflows import alarms, rules
 from lockbridge.workflows.ports import Tools, transact
+from lockbridge.workflows.rules import Chain, Rules
 
 LOOK_BACK = timedelta(days=3)
 """Stays that departed longer ago than this have nothing left to decide (buffers and deletion delay included)."""
@@ -46,6 +48,10 @@ class Written:
     """Which digits (by index) the guests of these codes were told last: they will try them on a new lock too."""
     messages: list[NewMessage] = field(default_factory=list)
     silenced: set[StayId] = field(default_factory=set)
+    replanned: set[StayId] = field(default_factory=set)
+    """Stays that may have messages from before; those that were not planned again are not sent."""
+    rewritten: set[StayId] = field(default_factory=set)
+    """Stays whose platforms may hold a door code that is another now."""
     history: list[Entry] = field(default_factory=list)
     poked: dict[LockId, datetime] = field(default_factory=dict)
     troubled: list[tuple[HostId, StayId, dict[str, Any]]] = field(default_factory=list)
@@ -61,6 +67,8 @@ class Gathered:
 
     places: Mapping[PropertyId, PropertyRow]
     facts: Mapping[PropertyId, PropertyFacts]
+    rules: Mapping[PropertyId, Rules]
+    """By which their guests are written to."""
     stays: Mapping[PropertyId, Sequence[StayRow]]
     codes: Mapping[CodeId, CodeRow]
     placements: Mapping[CodeId, Sequence[Placed]]
@@ -123,6 +131,7 @@ def _gather(
     return Gathered(
         places,
         _facts(connection, tools, places, lock_rows),
+        rules.by_place(connection, tools.policy, places.values()),
         by_place,
         codes.by_ids(connection, tools.vault, known_codes),
         placements,
@@ -236,7 +245,7 @@ def _owns_code(gathered: Gathered, group: Sequence[StayRow]) -> bool:
 def _spans(rows: Sequence[StayRow], facts: PropertyFacts, now: datetime) -> tuple[list[StaySpan], list[StayRow]]:
     spans, alone = [], []
     for row in rows:
-        booked = row.booked()
+        booked = row.booked(owner_codes=facts.settings.owner_codes)
         if not book.wants_code(booked) or _impossible(booked, facts) or booked.window(facts).over(now):
             alone.append(row)
         else:
@@ -266,7 +275,10 @@ class _Run:
 
     def book_chain(self, place: PropertyRow, group: Sequence[StayRow]) -> None:
         facts, first = self.gathered.facts[place.id], group[0]
-        booked = [row.booked(several_stays=_has_several(row, group, self.gathered)) for row in group]
+        owners = facts.settings.owner_codes
+        booked = [
+            row.booked(owner_codes=owners, several_stays=_has_several(row, group, self.gathered)) for row in group
+        ]
         impossible = _impossible(booked[0], facts)
         if book.loses_code(booked[0]):
             self._withdraw(first)
@@ -294,7 +306,7 @@ class _Run:
 
     def leave_property(self, row: StayRow) -> None:
         """The stay's property is not known here: what it had elsewhere comes off; its digits are kept for later."""
-        if book.loses_code(row.booked()):
+        if book.loses_code(self._booked(row)):
             self._withdraw(row)
             return
         shared = self._is_shared(row)
@@ -306,6 +318,7 @@ class _Run:
     def _withdraw(self, row: StayRow) -> None:
         """A cancelled stay: its code comes off as R30 says, and nothing more is said to the guest."""
         self.written.silenced.add(row.id)
+        self.written.rewritten.add(row.id)
         shared = self._is_shared(row)
         self.written.planned[row.id] = _row(row.id, None if shared else row.code, None, None, None)
         if row.code is None or shared:
@@ -322,10 +335,14 @@ class _Run:
                 why = f"the stay was cancelled; the code is to come off at {alarms.moment(ended.remove_at or self.now)}"
                 self.written.history.append(Entry(self.now, row.host, "cancelled", why, row.id, row.code, ended.lock))
 
+    def _booked(self, row: StayRow) -> Booked:
+        facts = self.gathered.facts.get(row.property) if row.property is not None else None
+        return row.booked(owner_codes=facts is not None and facts.settings.owner_codes)
+
     def _is_shared(self, row: StayRow) -> bool:
         """Whether another live stay of the guest goes on with this code (R44)."""
         return row.code is not None and any(
-            other.code == row.code and other.id != row.id and book.wants_code(other.booked())
+            other.code == row.code and other.id != row.id and book.wants_code(self._booked(other))
             for rows in self.gathered.stays.values()
             for other in rows
         )
@@ -347,14 +364,14 @@ class _Run:
             self.written.planned[row.id] = _row(row.id, None if unused else code, ends, again, decision.trouble)
         if unused:
             return
-        self._note_code(first, before, decision)
+        self._note_code(group, before, decision)
         self._note_placements(first.host, decision)
-        self._note_corrections(first, before, decision)
+        self._note_corrections(place, first, before, decision)
         self._note_backups(group, window.ends)
         self._note_history(first, decision)
         self._report(place, first, self.gathered.facts[place.id], decision.trouble)
-        if not over and self.gathered.facts[place.id].locks:
-            self._note_messages(group, decision)
+        if self.gathered.facts[place.id].locks and not (over and self._is_shared(first)):
+            self._note_messages(place, group, decision)
 
     def _note_placements(self, host: HostId, decision: Decision) -> None:
         self.written.added[host].extend(decision.added)
@@ -365,20 +382,20 @@ class _Run:
             due = placement.remove_at if placement.ended and placement.remove_at else placement.push_at
             self.written.poke(placement.lock, max(due, self.now))
 
-    def _note_corrections(self, first: StayRow, before: Decided, decision: Decision) -> None:
+    def _note_corrections(self, place: PropertyRow, first: StayRow, before: Decided, decision: Decision) -> None:
         """Digits chosen after the guest was told others, on one lock or after a move: a correction each (R11, R36)."""
         if not before.told:
             return
         kind, at = GuestMessage.CORRECTION.value, f"{self.now:%Y%m%dT%H%M%S%f}"
         fresh = [placement.lock for placement in decision.added if decision.pin is not None and placement.pin]
         for lock in dict.fromkeys((*(lock for lock, _ in decision.apart), *fresh)):
-            key = message_key(kind, decision.code, lock, at)
-            self.written.messages.append(
-                NewMessage(first.host, key, kind, self.now, first.id, facts={"code": decision.code, "lock": lock})
-            )
+            key, about = message_key(kind, decision.code, lock, at), {"code": decision.code, "lock": lock}
+            usual = NewMessage(first.host, key, kind, self.now, first.id, facts=about)
+            holding = self.gathered.rules[place.id]
+            self.written.messages.extend(rules.happened(holding, Trigger.CODE_CHANGED, usual))
 
-    def _note_code(self, first: StayRow, before: Decided, decision: Decision) -> None:
-        old = self.gathered.codes.get(before.code)
+    def _note_code(self, group: Sequence[StayRow], before: Decided, decision: Decision) -> None:
+        old, first = self.gathered.codes.get(before.code), group[0]
         values = {
             "stay_id": first.id,
             **_pin_values(self.tools, decision, old),
@@ -391,6 +408,8 @@ class _Run:
             self.written.new_codes.append(known | values)
         elif _code_differs(old, first, decision):
             self.written.changed_codes.append({"_id": decision.code, **values})
+        if old is not None and (decision.added or decision.changed or _code_differs(old, first, decision)):
+            self.written.rewritten.update(row.id for row in group)
 
     def _note_backups(self, group: Sequence[StayRow], ends: datetime | None) -> None:
         """A backup that was given to a stay works until the stay's window ends – also when that moves (R25)."""
@@ -416,15 +435,24 @@ class _Run:
             why = f"the code is {placement.ended} there" if placement.ended else "its window, PIN or name changed"
             self.written.history.append(Entry(self.now, first.host, "replanned", why, first.id, code, placement.lock))
 
-    def _note_messages(self, group: Sequence[StayRow], decision: Decision) -> None:
-        """The guest hears the code some hours ahead; a stay joined to an earlier one hears just that (R36, R44)."""
-        ahead = self.tools.policy.code_hours_before
-        due = code_message_due(decision.window, confirmed=True, now=self.now, hours_before=ahead)
-        for row, kind in zip(group, (GuestMessage.ACCESS_CODE, *(GuestMessage.EXTENDED,) * len(group)), strict=False):
-            about = decision.code if kind is GuestMessage.ACCESS_CODE else row.id
-            key = message_key(kind.value, about)
-            language = row.language or "en"
-            self.written.messages.append(NewMessage(row.host, key, kind.value, due, row.id, language=language))
+    def _note_messages(self, place: PropertyRow, group: Sequence[StayRow], decision: Decision) -> None:
+        """What the rules plan for the guest, each message under a key of its own (R36, R38)."""
+        live = [*decision.added, *(item.placement for item in self.gathered.placements.get(decision.code, ()))]
+        chain = Chain(
+            place,
+            group,
+            decision.code,
+            decision.window,
+            set_from=max((placement.push_at for placement in live), default=self.now),
+            fields=[row.id for row in group if self._has_field(row)],
+        )
+        self.written.messages.extend(rules.planned(chain, self.gathered.rules[place.id], self.now))
+        self.written.replanned.update(row.id for row in group if row.code is not None)
+
+    def _has_field(self, row: StayRow) -> bool:
+        """Whether the platform that the stay comes from keeps the door code."""
+        platform = self.tools.platforms.get(row.platform)
+        return row.source is not None and platform is not None and platform.writes_codes
 
     def _report(self, place: PropertyRow, first: StayRow, facts: PropertyFacts, trouble: str | None) -> None:
         if trouble is None:
@@ -489,7 +517,9 @@ def _write(connection: Connection, tools: Tools, written: Written, mine: Collect
         codes.rewish(connection, tools.vault, host, changed)
     stays.planned(connection, [{**row, "_mine": key in mine} for key, row in written.planned.items()])
     outbox.add(connection, written.messages, now)
+    outbox.cancel_others(connection, written.replanned, {(each.host, each.key) for each in written.messages})
     outbox.cancel_unsent(connection, written.silenced)
+    outbox.rewrite_fields(connection, written.rewritten, now)
     journal.write(connection, written.history)
     locks.poke_each(connection, written.poked)
     for host, stay, about in written.troubled:

@@ -54,7 +54,7 @@ def _pin(connection: Connection, tools: Tools, code: CodeRow, placement: Placeme
         connection, [Entry(now, code.host, NoteKind.PIN_CHOSEN.value, why, code.stay, code.id, placement.lock)]
     )
     if told:
-        notify.correct(connection, [item for item in placed if item.placement.id == placement.id], code, now)
+        notify.correct(connection, tools, [item for item in placed if item.placement.id == placement.id], code, now)
 
 
 def _retried(item: Placed, refused: Placement, now: datetime) -> Placement:

@@ -16,6 +16,7 @@ from lockbridge.domain.settings import CodeSettings
 from lockbridge.storage import codes, hosts, journal, locks, stays
 from lockbridge.storage.codes import Placed
 from lockbridge.storage.hosts import PropertyRow
+from lockbridge.storage.journal import AlarmRow
 from lockbridge.storage.locks import LockRow
 from lockbridge.storage.stays import StayRow
 from lockbridge.workflows import alarms, backup, push
@@ -60,7 +61,11 @@ class Report:
 
 
 async def daily_if_due(tools: Tools, now: datetime) -> Report | None:
-    """Run the 8:00 check unless some process has run this one; one that was missed is made up. None: nothing to do."""
+    """Run the 8:00 check unless some process has run this one; one that was missed is made up. None: nothing to do.
+
+    Each time, alarms about codes that are on their locks by now are ended.
+    """
+    await end_settled(tools, now)
     slot = healthcheck_slot(now)
     if not await transact(tools, lambda c: _take(c, slot, now)):
         return None
@@ -74,6 +79,51 @@ def _take(connection: Connection, slot: datetime, now: datetime) -> bool:
     return journal.take_run(connection, RUN, slot, now) or journal.take_over_run(
         connection, RUN, slot, now - STUCK, now
     )
+
+
+async def end_settled(tools: Tools, now: datetime) -> int:
+    """End the alarms about codes that were not on their locks and are now, or need not be any more. How many."""
+    settled = await tools.database.ask(_settled, tools, now)
+    if settled:
+        await transact(tools, lambda c: _end(c, settled, now))
+    return len(settled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """An open alarm whose code needs nothing more; ``works``: it is on the lock."""
+
+    alarm: AlarmRow
+    about: str
+    works: bool
+
+
+def _settled(connection: Connection, tools: Tools, now: datetime) -> list[_Settled]:
+    wrong = [
+        (alarm, alarm.key.partition(":")[2]) for alarm in journal.open_alarms_of(connection, HostAlarm.PUSH_FAILED)
+    ]
+    ids = [PlacementId(int(about.split("-")[1])) for _, about in wrong]
+    placements = {item.placement.id: item.placement for item in codes.placements_by_id(connection, tools.vault, ids)}
+    settled = []
+    for (alarm, about), key in zip(wrong, ids, strict=True):
+        placement = placements.get(key)
+        needed = placement is not None and placement.live and placement.ended is None
+        works = placement is not None and placement.confirmed
+        if placement is None or not needed or works or placement.window.over(now):
+            settled.append(_Settled(alarm, about, needed and works))
+    return settled
+
+
+def _end(connection: Connection, settled: Sequence[_Settled], now: datetime) -> None:
+    """The host hears of each code that works now, once, however many checks had found it missing."""
+    told: set[tuple[HostId, str]] = set()
+    for each in settled:
+        code = (each.alarm.host, each.about.rpartition("-")[0])
+        over = HostAlarm.CODE_SET if each.works and code not in told else None
+        told.add(code)
+        alarms.end(
+            connection, each.alarm.host, HostAlarm.PUSH_FAILED, each.about, now, over=over, facts=each.alarm.facts
+        )
 
 
 async def check_all(tools: Tools, now: datetime) -> Report:

@@ -1,94 +1,42 @@
 """What is said to guests and hosts: what is due, rendered with what is true now, sent once, remembered (R34–R38)."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from secrets import token_hex
 from time import monotonic
-from typing import Any
 
 from sqlalchemy import Connection
 
-from lockbridge.domain.code import Pin
-from lockbridge.domain.ids import LockId, MessageId, PlacementId, StayId
-from lockbridge.domain.messages import (
-    DoorCode,
-    GuestMessage,
-    HostAlarm,
-    SendAs,
-    StayFacts,
-    at_send_time,
-    message_id,
-    message_key,
-    pins_told,
-)
+from lockbridge.domain import rules as ruling
+from lockbridge.domain.ids import MessageId, PlacementId, StayId
+from lockbridge.domain.messages import GuestMessage, HostAlarm, SendAs, message_key, pins_told
 from lockbridge.domain.retry import wait_for
-from lockbridge.messaging.channel import Email, MailError, MailLater, MailRefused
-from lockbridge.messaging.render import Text
-from lockbridge.storage import codes, hosts, journal, locks, outbox, stays
+from lockbridge.domain.rules import By, Trigger
+from lockbridge.messaging.channel import ChannelNotSetUp, SendError, SendLater, SendRefused
+from lockbridge.storage import codes, hosts, journal, locks, outbox
 from lockbridge.storage.codes import CodeRow, Placed
 from lockbridge.storage.database import StorageUnavailable
-from lockbridge.storage.hosts import PropertyRow
 from lockbridge.storage.journal import Entry
-from lockbridge.storage.outbox import MessageRow, NewMessage
-from lockbridge.storage.stays import StayRow
-from lockbridge.workflows import alarms, backup, notebook
+from lockbridge.storage.outbox import MessageRow, NewMessage, Sent
+from lockbridge.workflows import alarms, backup, deliver, fields, host_mail, judging, rules
+from lockbridge.workflows.deliver import Parcel
+from lockbridge.workflows.host_mail import Mail
+from lockbridge.workflows.judging import EXTRA, OPENING, Due, NotNow, Ready, Stray
 from lockbridge.workflows.ports import Tools, transact
 
 BATCH = 50
 LEASE = timedelta(minutes=5)
-RECHECK = timedelta(minutes=30)
-"""How often a held message is looked at without being woken, to be safe."""
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """What the guest of a stay can type where, as far as it is decided."""
+class Loaded:
+    """The leased messages, and when their guests were written to within the last hour."""
 
-    own: Sequence[Placed]
-    backups: Sequence[Placed]
-    names: Mapping[LockId, str]
-
-    @property
-    def ready(self) -> bool:
-        """Whether the stay's own code is confirmed on every lock it should be on."""
-        return bool(self.own) and all(item.placement.confirmed for item in self.own)
-
-    def codes(self, only: frozenset[PlacementId] | None = None) -> tuple[DoorCode, ...]:
-        """What to type on each lock; ``only`` picks some placements.
-
-        Where a backup was given and the stay's own code is not on the lock, the backup alone is what opens.
-        """
-        helped = {item.placement.lock for item in self.backups}
-        own = [(item, False) for item in self.own if item.placement.confirmed or item.placement.lock not in helped]
-        given = [(item, True) for item in self.backups]
-        return tuple(
-            DoorCode(self.names[item.placement.lock], item.placement.pin, is_backup, item.placement.confirmed)
-            for item, is_backup in (*own, *given)
-            if item.placement.pin is not None and (only is None or item.placement.id in only)
-        )
-
-    def pins(self) -> dict[PlacementId, Pin]:
-        """Every PIN that a text could give away."""
-        return {
-            item.placement.id: item.placement.pin
-            for item in (*self.own, *self.backups)
-            if item.placement.pin is not None
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A leased message with everything that is needed to send it."""
-
-    message: MessageRow
-    to: str | None
-    stay: StayRow | None = None
-    place: PropertyRow | None = None
-    code: CodeRow | None = None
-    doors: Doors | None = None
-    repeats: bool = False
-    """Another message, sent at the same time, says all that this one would."""
+    mails: Sequence[Mail]
+    due: Sequence[Due | Stray]
+    lately: dict[StayId, list[datetime]]
 
 
 async def send_due(tools: Tools, now: datetime) -> int:
@@ -97,31 +45,71 @@ async def send_due(tools: Tools, now: datetime) -> int:
     claimed = await transact(tools, lambda c: outbox.claim(c, now, now + LEASE, lease, BATCH))
     if not claimed:
         return 0
-    for due in await tools.database.ask(_load, tools, claimed, lease):
+    loaded = await tools.database.ask(_load, tools, claimed, lease, now)
+    for messages, handle in _work(tools, loaded, now):
         if monotonic() > stop_at:
             break
-        await _handle_safely(tools, due, now)
+        await _handle_safely(tools, messages, handle, now)
     return len(claimed)
 
 
-async def _handle_safely(tools: Tools, due: Due, now: datetime) -> None:
-    """One message; a mistake of ours in it stays with it, and it is tried again later."""
+def _load(connection: Connection, tools: Tools, ids: Sequence[MessageId], lease: str, now: datetime) -> Loaded:
+    rows = outbox.leased(connection, tools.vault, ids, lease)
+    guests = [row for row in rows if not row.to_host]
+    lately = outbox.sent_since(connection, {row.stay for row in guests if row.stay is not None}, now - HOUR)
+    mails = host_mail.load(connection, tools, [row for row in rows if row.to_host])
+    return Loaded(mails, judging.load(connection, tools, guests), lately)
+
+
+Handle = Callable[[], Awaitable[None]]
+
+
+def _work(tools: Tools, loaded: Loaded, now: datetime) -> list[tuple[Sequence[MessageRow], Handle]]:
+    """What is to be handled, in the order in which it became due."""
+    mails = [(mail.messages, lambda mail=mail: host_mail.send(tools, mail, now)) for mail in loaded.mails]
+    guests = [
+        ((due.message,), lambda due=due: _handle(tools, due, loaded.lately.setdefault(due.stay.id, []), now))
+        if isinstance(due, Due)
+        else ((due.message,), lambda due=due: _drop(tools, due))
+        for due in loaded.due
+    ]
+    return sorted((*mails, *guests), key=lambda work: work[0][0].id)
+
+
+async def _handle_safely(tools: Tools, messages: Sequence[MessageRow], handle: Handle, now: datetime) -> None:
+    """One message, or what goes out with it; a mistake of ours in it stays with it, and it is tried again later."""
     try:
-        await _handle(tools, due, now)
+        await handle()
     except StorageUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - one message's bug must not keep the others from being sent
-        again, kind = now + wait_for(due.message.attempts, None), type(error).__name__
-        tools.log.error("a message could not be written", message=due.message.id, kind=kind)  # noqa: TRY400 - a traceback's message may hold digits
-        await transact(tools, lambda c: outbox.note_later(c, due.message.id, "waiting", again, f"our mistake ({kind})"))
+        kind = type(error).__name__
+        tools.log.error("a message could not be written", message=messages[0].id, kind=kind)  # noqa: TRY400 - a traceback's message may hold digits
+        await transact(tools, lambda c: _our_mistake(c, messages, kind, now))
 
 
-def correct(connection: Connection, placed: Sequence[Placed], code: CodeRow, now: datetime) -> None:
+def _our_mistake(connection: Connection, messages: Sequence[MessageRow], kind: str, now: datetime) -> None:
+    """Of several that were to go together, each goes alone from now on: only the one with the mistake waits."""
+    for message in messages:
+        again = now + wait_for(message.attempts, None) if len(messages) == 1 else now
+        outbox.note_later(connection, message.id, "waiting", again, f"our mistake ({kind})")
+        if message.to_host:
+            outbox.note_group(connection, [message.id], message.key)
+
+
+async def _drop(tools: Tools, stray: Stray) -> None:
+    await transact(tools, lambda c: outbox.note_dropped(c, stray.message.id, "cancelled", stray.why))
+
+
+# -------------------------------------------------------------------------------------------------------- corrections
+
+
+def correct(connection: Connection, tools: Tools, placed: Sequence[Placed], code: CodeRow, now: datetime) -> None:
     """The guest was told digits that no longer hold on these locks: exactly one correction, once the new ones work."""
     if code.stay is None:
         return
     kind = GuestMessage.CORRECTION.value
-    messages = [
+    usual = [
         NewMessage(
             item.host,
             message_key(kind, item.placement.id, f"{now:%Y%m%dT%H%M%S%f}"),
@@ -132,7 +120,8 @@ def correct(connection: Connection, placed: Sequence[Placed], code: CodeRow, now
         )
         for item in placed
     ]
-    outbox.add(connection, messages, now)
+    rules.happened_to(connection, tools, code.stay, Trigger.CODE_CHANGED, usual, now)
+    outbox.rewrite_fields_of(connection, [code.id], now)
 
 
 def correct_all(connection: Connection, tools: Tools, placements: Collection[PlacementId], now: datetime) -> None:
@@ -140,106 +129,75 @@ def correct_all(connection: Connection, tools: Tools, placements: Collection[Pla
     wrong = codes.told_otherwise(connection, tools.vault, placements)
     owners = codes.by_ids(connection, tools.vault, {item.placement.code for item in wrong})
     for item in wrong:
-        correct(connection, [item], owners[item.placement.code], now)
-
-
-# -------------------------------------------------------------------------------------------------------------- load
-
-
-def _load(connection: Connection, tools: Tools, ids: Sequence[MessageId], lease: str) -> list[Due]:
-    loaded = [
-        _host_due(connection, tools, message) if message.to_host else _guest_due(connection, tools, message)
-        for message in outbox.leased(connection, tools.vault, ids, lease)
-    ]
-    first: dict[StayId, MessageId] = {}
-    return [replace(due, repeats=_tells_backups_again(due, first)) for due in loaded]
-
-
-def _tells_backups_again(due: Due, first: dict[StayId, MessageId]) -> bool:
-    """Whether an earlier message of this batch tells the stay all its backups already: two were given at once."""
-    if due.stay is None or due.message.kind != GuestMessage.BACKUP_CODE:
-        return False
-    return first.setdefault(due.stay.id, due.message.id) != due.message.id
-
-
-def _host_due(connection: Connection, tools: Tools, message: MessageRow) -> Due:
-    host = hosts.get_host(connection, tools.vault, message.host)
-    if message.kind == HostAlarm.KEYPAD_WORK:
-        work = notebook.facts(connection, tools.vault, message.host, message.facts["app"])
-        message = replace(message, facts=work)
-    return Due(message, host.email if host else None)
-
-
-def _guest_due(connection: Connection, tools: Tools, message: MessageRow) -> Due:
-    assert message.stay is not None  # noqa: S101 - only a message to the host has no stay
-    stay = stays.get(connection, tools.vault, message.host, message.stay)
-    if stay is None or stay.property is None:
-        return Due(message, None, stay)
-    place = hosts.properties(connection, [stay.property])[stay.property]
-    code = codes.by_ids(connection, tools.vault, [stay.code]).get(stay.code) if stay.code is not None else None
-    return Due(message, stay.contact.email, stay, place, code, doors_of(connection, tools, stay))
-
-
-def doors_of(connection: Connection, tools: Tools, stay: StayRow) -> Doors:
-    """What the guest of a stay can type where."""
-    placed = codes.placements_of(connection, tools.vault, [stay.code]).get(stay.code, []) if stay.code else []
-    own = [item for item in placed if item.placement.ended is None]
-    backups = codes.backups_given_to(connection, tools.vault, [stay.id]).get(stay.id, [])
-    rows = locks.by_ids(connection, {item.placement.lock for item in (*own, *backups)})
-    return Doors(own, backups, {key: row.name for key, row in rows.items()})
+        correct(connection, tools, [item], owners[item.placement.code], now)
 
 
 # -------------------------------------------------------------------------------------------------------------- send
 
 
-async def _handle(tools: Tools, due: Due, now: datetime) -> None:
-    """Send, hold or drop one message."""
-    text = _host_text(tools, due) if due.message.to_host else _guest_text(tools, due, now)
-    if isinstance(text, _NotNow):
-        await transact(tools, lambda c: text.write(c, tools, due, now))
-    elif due.to is None:
-        await transact(tools, lambda c: _no_address(c, due, now))
-    else:
-        await _send(tools, due, due.to, text, now)
+async def _handle(tools: Tools, due: Due, lately: list[datetime], now: datetime) -> None:
+    """Send, hold or drop one message. ``lately``: when its guest was written to within the last hour."""
+    if due.message.channel == By.FIELD:
+        await fields.write(tools, due, now)
+        return
+    judged = judging.judge(tools, due, now)
+    if isinstance(judged, NotNow):
+        await transact(tools, lambda c: _not_now(c, tools, due, judged, now))
+    elif (until := _waits(tools, due, judged, lately, now)) is not None:
+        await transact(tools, lambda c: outbox.note_later(c, due.message.id, "waiting", until, None))
+    elif not judged.ways:
+        await transact(tools, lambda c: _no_way(c, due, judged, now))
+    elif await _send(tools, due, judged, now):
+        lately.append(now)
 
 
-def _no_address(connection: Connection, due: Due, now: datetime) -> None:
+def _waits(tools: Tools, due: Due, ready: Ready, lately: Sequence[datetime], now: datetime) -> datetime | None:
+    """Until when a message waits for the morning or for its turn; what is urgent waits for neither."""
+    if ready.urgent:
+        return None
+    quiet = tools.policy.quiet.until(now, due.place.zone)
+    turn = lately[-tools.policy.per_stay_per_hour] + HOUR if len(lately) >= tools.policy.per_stay_per_hour else None
+    moments = [moment for moment in (quiet, turn) if moment is not None]
+    if not moments:
+        return None
+    urgent_at = due.opens - ruling.URGENT if ready.about_code and due.opens is not None else None
+    return min(max(moments), urgent_at) if urgent_at is not None else max(moments)
+
+
+def _no_way(connection: Connection, due: Due, ready: Ready, now: datetime) -> None:
     """Nobody to send it to. A guest's missing address is the host's to know: they may write by hand."""
     outbox.note_dropped(connection, due.message.id, "refused", "no e-mail address is known")
-    if due.stay is not None and due.message.kind != GuestMessage.EXTENDED:
+    if _matters(due, ready):
         _tell_refused(connection, due, "no e-mail address of the guest is known", now)
 
 
-@dataclass(frozen=True, slots=True)
-class _NotNow:
-    """A message that is not sent now: held until, or dropped."""
+def _matters(due: Due, ready: Ready) -> bool:
+    """Whether a guest who does not get it may stand before a closed door: the host is told."""
+    is_second = bool(due.message.facts.get(EXTRA)) or due.message.kind == GuestMessage.EXTENDED
+    return ready.about_code and not is_second
 
-    until: datetime | None
-    why: str
-    instead: SendAs = SendAs.HOLD
-    """What the host wants to be said meanwhile (R35)."""
 
-    def write(self, connection: Connection, tools: Tools, due: Due, now: datetime) -> None:
-        if self.until is None:
-            outbox.note_dropped(connection, due.message.id, "cancelled", self.why)
-            return
-        outbox.note_later(connection, due.message.id, "held", self.until, None)
-        if self.instead is SendAs.FALLBACK:
-            _say_fallback(connection, due, now)
-        elif self.instead is SendAs.BACKUP:
-            _give_backups(connection, tools, due, now)
+def _not_now(connection: Connection, tools: Tools, due: Due, judged: NotNow, now: datetime) -> None:
+    if judged.until is None:
+        outbox.note_dropped(connection, due.message.id, "cancelled", judged.why)
+        return
+    outbox.note_later(connection, due.message.id, "held", judged.until, None)
+    if judged.instead is SendAs.FALLBACK:
+        _say_fallback(connection, due, now)
+    elif judged.instead is SendAs.BACKUP:
+        _give_backups(connection, tools, due, now)
 
 
 def _say_fallback(connection: Connection, due: Due, now: datetime) -> None:
-    assert due.stay is not None and due.code is not None  # noqa: S101, PT018 - there is a code that is not ready
+    if due.code is None:
+        return
     kind = GuestMessage.FALLBACK.value
     key = message_key(kind, due.code.id)
-    outbox.add(connection, [NewMessage(due.message.host, key, kind, now, due.stay.id)], now)
+    outbox.add(connection, [NewMessage(due.message.host, key, kind, now, due.stay.id, rule=due.rule.name)], now)
 
 
 def _give_backups(connection: Connection, tools: Tools, due: Due, now: datetime) -> None:
     """A backup for each lock that the stay's code is not on yet, where the property has backups."""
-    assert due.stay is not None and due.place is not None and due.doors is not None  # noqa: S101, PT018 - the same
     defaults = hosts.host_settings(connection, [due.message.host])[due.message.host]
     if not tools.policy.codes.with_overrides(defaults).with_overrides(due.place.settings).backups:
         return
@@ -250,141 +208,138 @@ def _give_backups(connection: Connection, tools: Tools, due: Due, now: datetime)
         backup.give(connection, tools, due.stay, lock, placement.window, now, why=why)
 
 
-def _host_text(tools: Tools, due: Due) -> Text | _NotNow:
-    if due.message.kind == HostAlarm.KEYPAD_WORK and not due.message.facts["work"]:
-        return _NotNow(None, "everything was done meanwhile")
-    return tools.renderer.render_host(HostAlarm(due.message.kind), due.message.facts)
-
-
-def _guest_text(tools: Tools, due: Due, now: datetime) -> Text | _NotNow:
-    """What to write to the guest now, or why not now (R35, R36)."""
-    stay, place, doors = due.stay, due.place, due.doors
-    if stay is None or place is None or doors is None:
-        return _NotNow(None, "its stay has no property")
-    if due.repeats:
-        return _NotNow(None, "another message tells all backups of the stay")
-    kind = GuestMessage(due.message.kind)
-    if kind in (GuestMessage.ACCESS_CODE, GuestMessage.CORRECTION):
-        return _code_text(tools, due, kind, now)
-    if kind is GuestMessage.EXTENDED and (due.code is None or due.code.stay == stay.id):
-        return _NotNow(None, "the stay does not follow another one any more")
-    language = stay.language or due.message.language
-    return tools.renderer.render_guest(kind, language, stay_facts(stay, place, doors))
-
-
-def _code_text(tools: Tools, due: Due, kind: GuestMessage, now: datetime) -> Text | _NotNow:
-    stay, place, doors, code = due.stay, due.place, due.doors, due.code
-    assert stay is not None and place is not None and doors is not None  # noqa: S101, PT018 - the caller checked
-    if code is None or not doors.own:
-        return _NotNow(now + RECHECK, "no code yet")
-    window = doors.own[0].placement.window
-    if window.over(now):
-        return _NotNow(None, "the stay is over")
-    only = _corrected(due, doors) if kind is GuestMessage.CORRECTION else None
-    if only is not None and not only:
-        return _NotNow(None, "the guest knows the digits that work")
-    confirmed = _confirmed(doors, only)
-    send_as = at_send_time(tools.policy.when_not_ready, confirmed=confirmed, window=window, now=now)
-    language = stay.language or due.message.language
-    if send_as is SendAs.SEND and doors.codes(only):
-        return tools.renderer.render_guest(kind, language, stay_facts(stay, place, doors, only))
-    instead = send_as if kind is GuestMessage.ACCESS_CODE else SendAs.HOLD
-    return _NotNow(_held_until(window.starts, now), "the code is not on the lock yet", instead)
-
-
-def _held_until(opens: datetime, now: datetime) -> datetime:
-    """A held message is woken by its code's confirmation; at the latest it is looked at when the window opens (R36)."""
-    return min(opens, now + RECHECK) if opens > now else now + RECHECK
-
-
-def _confirmed(doors: Doors, only: frozenset[PlacementId] | None) -> bool:
-    chosen = [item for item in doors.own if only is None or item.placement.id in only]
-    return bool(chosen) and all(item.placement.confirmed for item in chosen)
-
-
-def _corrected(due: Due, doors: Doors) -> frozenset[PlacementId]:
-    """The placement a correction is about, if its guest has not heard its digits yet, or believes in others."""
-    facts = due.message.facts
-    return frozenset(
-        item.placement.id
-        for item in doors.own
-        if item.told_index != item.pin_index
-        and (item.placement.id == facts.get("placement") or item.placement.lock == facts.get("lock"))
+async def _send(tools: Tools, due: Due, ready: Ready, now: datetime) -> bool:
+    """Hand the message over by its first way, and have it go by the others, too. Whether it was accepted."""
+    way, *others = ready.ways
+    parcel = Parcel(
+        key=f"{due.message.host}:{due.message.key}",
+        text=ready.text,
+        stay=due.stay,
+        source=due.source,
+        hook=due.hook,
+        about={"message": due.message.kind, "rule": due.rule.name, "property": due.place.name},
+        unsure=due.message.channel == way,
+        country=due.place.country,
     )
-
-
-def stay_facts(
-    stay: StayRow, place: PropertyRow, doors: Doors, only: frozenset[PlacementId] | None = None
-) -> StayFacts:
-    """Everything a message about a stay may say."""
-    return StayFacts(
-        guest_name=stay.guest_name or "",
-        guest_first_name=stay.guest_first_name or "",
-        phone=stay.contact.phone,
-        property_name=place.name,
-        check_in=_wall(stay.arrival, stay.host_check_in or stay.check_in or place.check_in),
-        check_out=_wall(stay.departure, stay.host_check_out or stay.check_out or place.check_out),
-        zone=place.zone,
-        doors=doors.codes(only),
-        language=stay.language or "en",
-    )
-
-
-def _wall(day: date, at: str) -> datetime:
-    return datetime.combine(day, time.fromisoformat(at))
-
-
-async def _send(tools: Tools, due: Due, to: str, text: Text, now: datetime) -> None:
-    email = Email(
-        to=to,
-        subject=text.subject,
-        text=text.text,
-        html=text.html,
-        message_id=message_id(f"{due.message.host}:{due.message.key}", tools.policy.message_domain),
-        date=now,
-    )
+    if others or way in (By.PLATFORM, By.SMS):
+        await transact(tools, lambda c: _note_ways(c, due, way, others, now))
     try:
-        await tools.channel.send(email)
-    except MailRefused as error:
+        await deliver.send(tools, way, parcel, now)
+    except SendRefused as error:
         reason = str(error)
-        await transact(tools, lambda c: _refused(c, due, reason, now))
-    except MailError as error:
-        asked = error.retry_after if isinstance(error, MailLater) else None
-        again, reason = now + wait_for(due.message.attempts, asked), str(error)
-        await transact(tools, lambda c: outbox.note_later(c, due.message.id, "waiting", again, reason))
+        await transact(tools, lambda c: _refused(c, tools, due, ready, reason, now))
+    except SendError as error:
+        asked, reason = error.retry_after if isinstance(error, SendLater) else None, str(error)
+        again = now + wait_for(due.message.attempts, asked)
+        if isinstance(error, ChannelNotSetUp) and way is By.PLATFORM:
+            await transact(tools, lambda c: _shut_out(c, tools, due, ready, again, reason, now))
+        else:
+            await transact(tools, lambda c: outbox.note_later(c, due.message.id, "waiting", again, reason))
     else:
-        await transact(tools, lambda c: _sent(c, tools, due, text, now))
+        await transact(tools, lambda c: _sent(c, tools, due, ready, now))
+        return True
+    return False
 
 
-def _refused(connection: Connection, due: Due, reason: str, now: datetime) -> None:
+def _note_ways(connection: Connection, due: Due, way: By, others: Sequence[By], now: datetime) -> None:
+    """Before the call: by which way it goes – after a crash it is looked up there – and that it goes by others too."""
+    message = due.message
+    outbox.note_way(connection, message.id, way.value)
+    also = [
+        NewMessage(
+            message.host,
+            f"{message.key}:{other}",
+            message.kind,
+            now,
+            due.stay.id,
+            language=message.language,
+            facts={**message.facts, EXTRA: True},
+            rule=message.rule,
+            channel=other.value,
+        )
+        for other in others
+    ]
+    outbox.add(connection, also, now)
+
+
+def _shut_out(
+    connection: Connection, tools: Tools, due: Due, ready: Ready, again: datetime, reason: str, now: datetime
+) -> None:
+    """The platform's account refuses us: the host hears once, and what may not wait goes another way."""
+    outbox.note_later(connection, due.message.id, "waiting", again, reason)
+    facts = alarms.about_stay(due.stay, due.place) | {"message": _name(due), "reason": reason}
+    alarms.begin(connection, due.message.host, HostAlarm.MESSAGE_REFUSED, _inbox(due), facts, now)
+    if ready.urgent:
+        _goes_otherwise(connection, tools, due, By.PLATFORM, reason, now)
+
+
+def _inbox(due: Due) -> str:
+    return f"inbox-of-source-{due.stay.source}"
+
+
+def _refused(connection: Connection, tools: Tools, due: Due, ready: Ready, reason: str, now: datetime) -> None:
+    """Refused for good: another way where there is one, else the host is told."""
+    if _goes_otherwise(connection, tools, due, ready.ways[0], reason, now):
+        return
     outbox.note_dropped(connection, due.message.id, "refused", reason)
-    if due.stay is not None:
+    if _matters(due, ready):
         _tell_refused(connection, due, reason, now)
 
 
+def _goes_otherwise(connection: Connection, tools: Tools, due: Due, way: By, reason: str, now: datetime) -> bool:
+    """Have the message go the next way at once. False: there is none, or it goes by several ways anyway."""
+    other = ruling.instead(way, due.rule.channel, deliver.reach(tools, due.stay, due.source))
+    if other is None or due.message.facts.get(EXTRA):
+        return False
+    outbox.note_way(connection, due.message.id, other.value)
+    outbox.note_later(connection, due.message.id, "waiting", now, None)
+    why = f"the {_name(due)} message did not go {deliver.SAID[way]} ({reason}) and goes {deliver.SAID[other]}"
+    journal.write(connection, [Entry(now, due.message.host, "message_refused", why, due.stay.id)])
+    return True
+
+
+def _name(due: Due) -> str:
+    return due.message.kind.replace("_", " ")
+
+
 def _tell_refused(connection: Connection, due: Due, reason: str, now: datetime) -> None:
-    assert due.stay is not None  # noqa: S101 - the callers checked
-    facts: dict[str, Any] = {
-        "message": due.message.kind.replace("_", " "),
-        "guest_name": due.stay.guest_name or due.stay.reservation_code,
-        "property_name": due.place.name if due.place else "",
-        "check_in": f"{due.stay.arrival:%a %d %b %Y}",
-        "reason": reason,
-    }
+    facts = alarms.about_stay(due.stay, due.place) | {"message": _name(due), "reason": reason}
     alarms.begin(connection, due.message.host, HostAlarm.MESSAGE_REFUSED, f"stay-{due.stay.id}", facts, now)
-    why = f"the {facts['message']} message was not delivered: {reason}"
+    why = f"the {_name(due)} message was not delivered: {reason}"
     journal.write(connection, [Entry(now, due.message.host, "message_refused", why, due.stay.id)])
 
 
-def _sent(connection: Connection, tools: Tools, due: Due, text: Text, now: datetime) -> None:
+def _sent(connection: Connection, tools: Tools, due: Due, ready: Ready, now: datetime) -> None:
     """Note that it was sent, and which digits the text gave away – judged from the text, not the template (R36)."""
-    outbox.note_sent(connection, tools.vault, due.message.id, f"{text.subject}\n\n{text.text}", now)
-    if due.stay is None or due.doors is None:
-        return
-    told = pins_told(text.text, due.doors.pins())
-    index = {item.placement.id: item.pin_index for item in (*due.doors.own, *due.doors.backups)}
-    known = {key: index[key] for key in told}
-    codes.note_told(connection, {key: value for key, value in known.items() if value is not None}, now)
-    why = f"{due.message.kind.replace('_', ' ')} sent by e-mail" + ("" if told else " (no PIN in it)")
+    text, way = ready.text, ready.ways[0]
+    shown = pins_told(text.text, due.doors.pins())
+    told = {key: index for key, index in due.doors.indexes().items() if key in shown}
+    noted = {str(key): index.hex() for key, index in told.items()}
+    sent = Sent(f"{text.subject}\n\n{text.text}", way.value, noted)
+    outbox.note_sent(connection, tools.vault, due.message.id, sent, now)
+    codes.note_told(connection, told, now)
+    _mind_the_opening(connection, due, shown, now)
+    if way is By.PLATFORM:
+        alarms.end(connection, due.message.host, HostAlarm.MESSAGE_REFUSED, _inbox(due), now)
+    why = f"{_name(due)} sent {deliver.SAID[way]}" + ("" if told or not ready.about_code else " (no PIN in it)")
     code = due.code.id if due.code else None
     journal.write(connection, [Entry(now, due.message.host, "message_sent", why, due.stay.id, code)])
+
+
+def _mind_the_opening(connection: Connection, due: Due, shown: Collection[PlacementId], now: datetime) -> None:
+    """An access message without the PIN leaves it to be told when the window opens (R36)."""
+    untold = due.doors.owed.difference(shown)
+    if due.message.kind != GuestMessage.ACCESS_CODE or due.code is None or due.opens is None or not untold:
+        return
+    key = message_key(GuestMessage.ACCESS_CODE.value, due.code.id, OPENING)
+    at = max(due.opens, now)
+    net = NewMessage(
+        due.message.host,
+        key,
+        GuestMessage.ACCESS_CODE.value,
+        at,
+        due.stay.id,
+        facts={OPENING: True},
+        rule=ruling.ACCESS_CODE,
+    )
+    outbox.add(connection, [net], now)

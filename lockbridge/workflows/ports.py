@@ -12,17 +12,19 @@ from structlog.typing import FilteringBoundLogger
 
 from lockbridge.contract import Grant, Hint, Provider
 from lockbridge.domain.messages import WhenNotReady
+from lockbridge.domain.rules import NIGHT, Quiet
 from lockbridge.domain.settings import CodeSettings
 from lockbridge.inbound import Hook
-from lockbridge.messaging.channel import Channel
+from lockbridge.messaging.channel import Channel, PostingChannel, SmsChannel
 from lockbridge.messaging.render import Renderer
-from lockbridge.platforms.contract import Platform
+from lockbridge.platforms.contract import Client, Feed, Platform
 from lockbridge.storage import inbox, locks
 from lockbridge.storage.commit import Commit
 from lockbridge.storage.database import Database
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.inbox import Incoming
 from lockbridge.storage.locks import Intents, Pass
+from lockbridge.storage.sources import SourceRow
 from lockbridge.storage.vault import Vault
 
 T = TypeVar("T")
@@ -40,6 +42,8 @@ class Policy:
     codes_at_once: int = 2000
     code_hours_before: timedelta = timedelta(hours=24)
     when_not_ready: WhenNotReady = WhenNotReady.HOLD
+    quiet: Quiet = NIGHT
+    per_stay_per_hour: int = 6
     message_domain: str = "lockbridge.invalid"
     inbox_attempts: int = 8
     battery_low: float = 0.2
@@ -75,6 +79,22 @@ class Accounts(Protocol):
 
     def gate(self, app: LockAppRow) -> Semaphore:
         """How many calls to the account may be under way at once."""
+        ...
+
+
+class Sources(Protocol):
+    """The connected booking platforms and calendar feeds of this process."""
+
+    def of(self, source: SourceRow) -> Client:
+        """The client of a source. Raises AccountRefused when its settings make no sense, or there is no API."""
+        ...
+
+    def draft(self, source: SourceRow) -> tuple[Client, Draft]:
+        """The client of a source that is not stored yet, and the token it gets meanwhile. Raises AccountRefused."""
+        ...
+
+    def feed(self, source: SourceRow) -> Feed:
+        """The reader of a calendar feed. Raises AccountRefused when its settings make no sense."""
         ...
 
 
@@ -132,6 +152,11 @@ class Tools(Store, Protocol):
         ...
 
     @property
+    def sources(self) -> Sources:
+        """The booking platforms' accounts and the calendar feeds."""
+        ...
+
+    @property
     def platforms(self) -> Mapping[str, Platform]:
         """The booking platforms, by key."""
         ...
@@ -139,6 +164,16 @@ class Tools(Store, Protocol):
     @property
     def channel(self) -> Channel:
         """How e-mail leaves."""
+        ...
+
+    @property
+    def texting(self) -> SmsChannel | None:
+        """How text messages leave; None: no gateway is set up."""
+        ...
+
+    @property
+    def posting(self) -> PostingChannel:
+        """How webhooks to others leave."""
         ...
 
     @property

@@ -8,13 +8,14 @@ import pytest
 import typer
 
 from lockbridge import cli
-from lockbridge.capabilities import markdown
+from lockbridge.capabilities import markdown, platforms_markdown
 from lockbridge.config import every_setting, variable
+from lockbridge.platforms import PLATFORMS
 from providers import PROVIDERS
 from tests.architecture.tree import ROOT, texts
 
 PAGES = [file for file in texts(".md") if file.relative_to(ROOT).parts[0] != "tests"]
-RULES = [*range(1, 34), *range(39, 48)]
+RULES = range(1, 48)
 """The rules of the rulebook that the engine holds."""
 
 
@@ -48,6 +49,8 @@ def test_every_setting_is_on_the_settings_page_with_its_variable():
 
 def test_the_page_of_lock_apps_says_what_the_drivers_declare():
     assert read("docs/providers.md") == markdown(PROVIDERS), "run: lockbridge lock-app matrix > docs/providers.md"
+    page = platforms_markdown(PLATFORMS)
+    assert read("docs/platforms.md") == page, "run: lockbridge platform matrix > docs/platforms.md"
 
 
 def test_every_driver_says_what_its_locks_can_do_how_mature_it_is_and_where_each_answer_is_found():

@@ -19,6 +19,8 @@ EDGES = {
     "lockbridge/web/hooks.py": ["Hooks._answer"],
     "lockbridge/workflows/push.py": ["_attend_safely"],
     "lockbridge/workflows/notify.py": ["_handle_safely"],
+    "lockbridge/workflows/receive.py": ["_read_one"],
+    "lockbridge/workflows/sync.py": ["_read", "_ask"],
     "lockbridge/storage/commit.py": ["_Writer.write"],
 }
 """Where an error nobody expected is caught: the outermost edges, so that one mistake stays with what it concerns."""

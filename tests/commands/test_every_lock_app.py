@@ -80,7 +80,7 @@ async def deliver(built: Services, address: dict[str, str], now: datetime) -> No
     assert endpoint is not None
     body = booking(now)
     delivery = Delivery(sign_standard_webhook(address["secret"], "e1", now, body), body, now)
-    await receive.accept(built, endpoint, built.platforms["generic"], delivery, now)
+    await receive.accept(built, endpoint, built.platforms["generic"].hook, delivery, now)
 
 
 def works(address: dict[str, str], now: datetime, between: Callable[[int], object]) -> None:

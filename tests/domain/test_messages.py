@@ -18,7 +18,6 @@ from lockbridge.domain.messages import (
     WhenNotReady,
     at_send_time,
     check_text,
-    code_message_due,
     correction_needed,
     fill,
     last_told,
@@ -284,38 +283,6 @@ def test_r36_what_the_short_code_says_was_told(doors):
 
 
 # --- when
-
-
-def due(**changes):
-    return code_message_due(
-        WINDOW, **({"confirmed": True, "now": OPENS - 3 * DAY, "hours_before": timedelta(hours=4)} | changes)
-    )
-
-
-def test_r36_a_code_message_is_due_the_hours_before_the_opening():
-    assert due() == OPENS - timedelta(hours=4)
-    assert due(confirmed=False) == OPENS - timedelta(hours=4)
-
-
-def test_r36_a_late_booking_is_told_now():
-    assert due(now=OPENS + DAY) == OPENS + DAY
-    assert due(now=OPENS - timedelta(hours=1)) == OPENS - timedelta(hours=1)
-
-
-def test_r35_a_held_message_waits_for_the_opening():
-    now = OPENS - timedelta(hours=1)
-    assert due(now=now, confirmed=False) == OPENS
-    assert due(now=now, confirmed=False, policy=WhenNotReady.BACKUP) == now
-    assert due(now=OPENS + DAY, confirmed=False) == OPENS + DAY
-
-
-@given(st.booleans(), st.integers(-500, 500), st.integers(0, 200), st.sampled_from(WhenNotReady))
-def test_r36_a_code_message_is_never_due_in_the_past_nor_after_the_opening_that_lies_ahead(
-    confirmed, hours, before, policy
-):
-    now = OPENS + timedelta(hours=hours)
-    at = due(confirmed=confirmed, now=now, hours_before=timedelta(hours=before), policy=policy)
-    assert now <= at <= max(now, OPENS)
 
 
 @pytest.mark.parametrize("policy", WhenNotReady)

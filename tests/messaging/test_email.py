@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockbridge.messaging.channel import Email, MailError, MailLater, MailNotSetUp, MailRefused, MailUnknown
+from lockbridge.messaging.channel import ChannelNotSetUp, Email, SendError, SendLater, SendRefused, SendUnknown
 from lockbridge.messaging.console import ConsoleChannel, MemoryChannel
 from lockbridge.messaging.email import _WIRE, GREYLIST_PAUSE, Mailer, Security, _address
 
@@ -89,9 +89,9 @@ def mailer(port, **changes):
     return Mailer(**(known | changes))
 
 
-async def failure(post, letter=LETTER, *, server_options=None, **changes) -> MailError:
+async def failure(post, letter=LETTER, *, server_options=None, **changes) -> SendError:
     async with mail_server(post, **(server_options or {})) as port:
-        with pytest.raises(MailError) as caught:
+        with pytest.raises(SendError) as caught:
             await mailer(port, **changes).send(letter)
     return caught.value
 
@@ -152,7 +152,7 @@ async def test_an_address_with_other_letters_is_delivered_where_the_mail_server_
         await mailer(port).send(letter(to="añá@example.org"))
     assert post.taken[0].rcpt_tos == ["añá@example.org"]
     refused = await failure(Post(), letter(to="añá@example.org"), server_options={"enable_SMTPUTF8": False})
-    assert isinstance(refused, MailRefused)
+    assert isinstance(refused, SendRefused)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")) | st.just(" "), max_size=120))
@@ -175,55 +175,55 @@ async def test_a_subject_cannot_add_a_header():
 
 async def test_a_refused_recipient_is_refused_for_good():
     error = await failure(Post(rcpt=["550 5.1.1 <ana@example.org>: no such user"]))
-    assert isinstance(error, MailRefused)
+    assert isinstance(error, SendRefused)
     assert str(error) == "the mail server refused the recipient (550)"
 
 
 async def test_a_refused_text_is_refused_for_good():
-    assert isinstance(await failure(Post(data=["554 5.7.1 spam"])), MailRefused)
+    assert isinstance(await failure(Post(data=["554 5.7.1 spam"])), SendRefused)
 
 
 async def test_a_greylisted_email_is_put_off_and_arrives_when_it_is_sent_again():
     post = Post(rcpt=["451 4.7.1 greylisted, try again"])
     async with mail_server(post) as port:
-        with pytest.raises(MailLater) as caught:
+        with pytest.raises(SendLater) as caught:
             await mailer(port).send(LETTER)
         assert caught.value.retry_after == GREYLIST_PAUSE
-        assert not isinstance(caught.value, MailNotSetUp)
+        assert not isinstance(caught.value, ChannelNotSetUp)
         await mailer(port).send(LETTER)
     assert post.only()["Message-ID"] == LETTER.message_id
 
 
 async def test_a_text_that_is_put_off_was_not_taken():
     error = await failure(Post(data=["421 4.3.0 closing"]))
-    assert isinstance(error, MailLater)
+    assert isinstance(error, SendLater)
     assert error.retry_after is None
 
 
 async def test_r38_a_server_that_dies_after_the_text_leaves_the_outcome_open():
     post = Post(dies=True)
-    assert isinstance(await failure(post), MailUnknown)
+    assert isinstance(await failure(post), SendUnknown)
     assert post.only()["Message-ID"] == LETTER.message_id
 
 
 async def test_r38_an_answer_to_the_text_that_is_neither_yes_nor_no_leaves_the_outcome_open():
-    assert isinstance(await failure(Post(data=["299 perhaps"])), MailUnknown)
+    assert isinstance(await failure(Post(data=["299 perhaps"])), SendUnknown)
 
 
 async def test_an_answer_to_the_recipient_that_is_neither_yes_nor_no_puts_the_email_off():
-    assert type(await failure(Post(rcpt=["299 perhaps"]))) is MailLater
+    assert type(await failure(Post(rcpt=["299 perhaps"]))) is SendLater
 
 
 async def test_a_server_that_refuses_connections_puts_the_email_off():
     async with listening(asyncio.Protocol) as port:
         pass
-    with pytest.raises(MailLater, match="cannot be reached"):
+    with pytest.raises(SendLater, match="cannot be reached"):
         await mailer(port).send(LETTER)
 
 
 async def test_a_silent_server_puts_the_email_off():
     async with listening(asyncio.Protocol) as port:
-        with pytest.raises(MailLater, match="does not answer"):
+        with pytest.raises(SendLater, match="does not answer"):
             await mailer(port, timeout=0.2).send(LETTER)
 
 
@@ -249,21 +249,45 @@ GREETING = ("220 hi", "250 mail.example.org")
 
 async def test_a_connection_lost_before_the_text_puts_the_email_off():
     async with listening(lambda: Script(*GREETING, "250 sender fine")) as port:
-        with pytest.raises(MailLater, match="before the text"):
+        with pytest.raises(SendLater, match="before the text"):
             await mailer(port).send(LETTER)
 
 
 async def test_r38_a_server_that_falls_silent_after_the_text_leaves_the_outcome_open():
     answers = (*GREETING, "250 fine", "250 fine", "354 go on")
     async with listening(lambda: Script(*answers, hangs_up=False)) as port:
-        with pytest.raises(MailUnknown):
+        with pytest.raises(SendUnknown):
             await mailer(port, timeout=0.2).send(LETTER)
 
 
 async def test_a_server_that_greets_with_a_refusal_is_a_matter_of_settings():
     async with listening(lambda: Script("554 not you")) as port:
-        with pytest.raises(MailNotSetUp, match=r"did not let us in \(554\)"):
+        with pytest.raises(ChannelNotSetUp, match=r"did not let us in \(554\)"):
             await mailer(port).send(LETTER)
+
+
+async def test_a_server_that_is_busy_when_it_greets_or_logs_in_puts_the_email_off():
+    async with listening(lambda: Script("421 too many connections")) as port:
+        with pytest.raises(SendLater) as greeted:
+            await mailer(port).send(LETTER)
+    hello = ("220 hi", "250-mail.example.org\r\n250 AUTH PLAIN", "454 4.7.0 try again later")
+    async with listening(lambda: Script(*hello)) as port:
+        with pytest.raises(SendLater) as logged_in:
+            await mailer(port, username="codes", password="secret").send(LETTER)
+    assert [type(error.value) for error in (greeted, logged_in)] == [SendLater, SendLater]
+    assert str(logged_in.value) == "the mail server did not let us in (454)"
+
+
+@pytest.mark.parametrize("code", [450, 451, 452, 421, 471])
+async def test_every_4xx_puts_the_email_off_whatever_it_is_said_to(code):
+    for post in (Post(mail=[f"{code} later"]), Post(rcpt=[f"{code} later"]), Post(data=[f"{code} later"])):
+        assert type(await failure(post)) is SendLater
+
+
+@pytest.mark.parametrize("code", [550, 551, 552, 553, 554])
+async def test_every_5xx_to_the_recipient_or_the_text_is_a_bounce(code):
+    for post in (Post(rcpt=[f"{code} no"]), Post(data=[f"{code} no"])):
+        assert type(await failure(post)) is SendRefused
 
 
 async def test_an_accepted_email_stays_accepted_when_the_goodbye_fails():
@@ -273,9 +297,9 @@ async def test_an_accepted_email_stays_accepted_when_the_goodbye_fails():
 
 
 async def test_a_refused_sender_is_not_the_guests_fault():
-    assert isinstance(await failure(Post(mail=["550 not your domain"])), MailNotSetUp)
-    assert type(await failure(Post(mail=["451 later"]))) is MailLater
-    assert isinstance(await failure(Post(rcpt=["530 log in first"])), MailNotSetUp)
+    assert isinstance(await failure(Post(mail=["550 not your domain"])), ChannelNotSetUp)
+    assert type(await failure(Post(mail=["451 later"]))) is SendLater
+    assert isinstance(await failure(Post(rcpt=["530 log in first"])), ChannelNotSetUp)
 
 
 # --- protection
@@ -338,19 +362,19 @@ async def test_starttls_and_a_log_in_carry_the_email(serving, trusting):
 async def test_a_wrong_password_is_a_matter_of_settings(serving, trusting):
     settings = {"security": Security.STARTTLS, "tls": trusting, "username": "codes", "password": "wrong"}
     error = await failure(Post(), server_options=secured(serving), **settings)
-    assert isinstance(error, MailNotSetUp)
+    assert isinstance(error, ChannelNotSetUp)
     assert "wrong" not in repr(mailer(25, **settings))
 
 
 async def test_a_certificate_that_is_not_trusted_is_a_matter_of_settings(serving):
     error = await failure(Post(), server_options=secured(serving), security=Security.STARTTLS)
-    assert isinstance(error, MailNotSetUp)
+    assert isinstance(error, ChannelNotSetUp)
     assert "certificate" in str(error)
 
 
 async def test_protection_that_the_server_does_not_offer_is_never_done_without():
     post = Post()
-    assert isinstance(await failure(post, security=Security.STARTTLS), MailNotSetUp)
+    assert isinstance(await failure(post, security=Security.STARTTLS), ChannelNotSetUp)
     assert post.taken == []
 
 
@@ -359,6 +383,22 @@ async def test_tls_from_the_first_byte_carries_the_email(serving, trusting):
     async with listening(speaker(post), ssl=serving) as port:
         await mailer(port, security=Security.TLS, tls=trusting).send(LETTER)
     assert post.only()["Message-ID"] == LETTER.message_id
+
+
+async def test_tls_from_the_first_byte_is_refused_to_a_certificate_that_is_not_trusted(serving):
+    post = Post()
+    async with listening(speaker(post), ssl=serving) as port:
+        with pytest.raises(ChannelNotSetUp, match="certificate"):
+            await mailer(port, security=Security.TLS).send(LETTER)
+    assert post.taken == []
+
+
+async def test_tls_from_the_first_byte_is_not_done_without_by_a_server_that_has_none():
+    post = Post()
+    async with mail_server(post) as port:
+        with pytest.raises(ChannelNotSetUp, match="TLS"):
+            await mailer(port, security=Security.TLS).send(LETTER)
+    assert post.taken == []
 
 
 # --- addresses, and what stays hidden
@@ -385,7 +425,7 @@ async def test_tls_from_the_first_byte_carries_the_email(serving, trusting):
     ],
 )
 async def test_what_is_no_address_is_refused_before_anything_is_sent(to):
-    with pytest.raises(MailRefused, match="the recipient's address is not an e-mail address"):
+    with pytest.raises(SendRefused, match="the recipient's address is not an e-mail address"):
         await mailer(1).send(letter(to=to))
 
 
@@ -431,15 +471,15 @@ async def test_the_console_channel_writes_what_a_person_reads():
 
 async def test_the_memory_channel_keeps_what_was_sent_and_can_fail_before_or_after():
     def refuse(_email):
-        raise MailLater("busy")  # noqa: EM101 - an invented fault
+        raise SendLater("busy")  # noqa: EM101 - an invented fault
 
     def lose(_email):
-        raise MailUnknown("lost")  # noqa: EM101 - an invented fault
+        raise SendUnknown("lost")  # noqa: EM101 - an invented fault
 
     before, after, fine = MemoryChannel(before=refuse), MemoryChannel(after=lose), MemoryChannel()
-    with pytest.raises(MailLater):
+    with pytest.raises(SendLater):
         await before.send(LETTER)
-    with pytest.raises(MailUnknown):
+    with pytest.raises(SendUnknown):
         await after.send(LETTER)
     await fine.send(LETTER)
     assert (before.sent, after.sent, fine.sent) == ([], [LETTER], [LETTER])

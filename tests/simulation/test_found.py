@@ -63,7 +63,8 @@ class Story:
             return asyncio.run(simulation.run())
 
     def to(self, guest: Guest) -> list[Mail]:
-        return [mail for mail in self.mails if mail.to == guest.email]
+        """The mails about codes; thanks at the end aside."""
+        return [mail for mail in self.mails if mail.to == guest.email and "Thank you" not in mail.subject]
 
 
 def sins(report: Report) -> list[str]:

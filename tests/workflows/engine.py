@@ -22,9 +22,10 @@ from lockbridge.domain.ids import CodeId, LockId
 from lockbridge.domain.retry import next_healthcheck
 from lockbridge.inbound import Delivery
 from lockbridge.messaging.channel import Email
-from lockbridge.messaging.console import MemoryChannel
+from lockbridge.messaging.console import MemoryChannel, MemoryPostings, MemorySms
+from lockbridge.platforms import PLATFORMS
 from lockbridge.services import Services
-from lockbridge.storage import codes, hosts, inbox, journal, locks, outbox, stays
+from lockbridge.storage import codes, hosts, inbox, journal, locks, outbox, sources, stays
 from lockbridge.storage.commit import Commit
 from lockbridge.storage.database import Database
 from lockbridge.storage.vault import KeyRing, Vault
@@ -33,6 +34,7 @@ from lockbridge.workflows.ports import transact
 from providers import PROVIDERS
 from providers.simulator import InProcessSimulator, SimulatedLockApp
 from tests.platforms.make_believe import Booking, Generic, Hospitable
+from tests.workflows.pms import KEY, Calendars, Pms
 
 NOW = datetime(2026, 6, 10, 12, 30, tzinfo=UTC)
 """A Wednesday morning in New York; the 8:00 check of the day is half an hour old."""
@@ -47,6 +49,8 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 DUE: dict[str, Callable[..., datetime | None]] = {
     "inbox": inbox.next_due_at,
+    "ask": sources.next_ask_at,
+    "sources": sources.next_read_at,
     "book": stays.next_plan_at,
     "push": locks.next_due_at,
     "watch": codes.next_watch_at,
@@ -188,6 +192,10 @@ class World:
     app: SimulatedLockApp
     mail: MemoryChannel
     events: Iterable[int] = field(default_factory=lambda: count(1))
+    sms: MemorySms | None = None
+    postings: MemoryPostings = field(default_factory=MemoryPostings)
+    pms: Pms = field(default_factory=Pms)
+    calendars: Calendars = field(default_factory=Calendars)
 
     @classmethod
     def fresh(cls, database: Database, start: datetime = NOW) -> "World":
@@ -202,7 +210,11 @@ class World:
             vault=self.vault,
             clock=self.clock,
             channel=self.mail,
+            texting=self.sms,
+            posting=self.postings,
             providers={**PROVIDERS, "simulator": tap.spec(self.app)},
+            platforms={**PLATFORMS, KEY: self.pms.platform()},
+            fetch=self.calendars,
             inline=inline,
         )
         services = build(_settings(), instead)
@@ -384,7 +396,7 @@ class Engine:
             else vendor.sign(body, vendor.secret)
         )
         endpoint, delivery = self.endpoint(vendor.platform.key), Delivery(headers, body, self.now)
-        await receive.accept(self.services, endpoint, vendor.platform, delivery, self.now)
+        await receive.accept(self.services, endpoint, vendor.platform.hook, delivery, self.now)
 
     def endpoint(self, platform: str) -> hosts.EndpointRow:
         """The host's webhook address for a platform."""

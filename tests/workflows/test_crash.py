@@ -2,10 +2,12 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import time
 
 import pytest
 
 from lockbridge import worker
+from lockbridge.domain.rules import Quiet
 from lockbridge.storage import hosts
 from lockbridge.workflows import connect
 from tests.platforms.make_believe import Booking
@@ -19,7 +21,7 @@ async def life(engine: Engine, doom: Doom) -> bool:
     """A process lives until it dies; whether it came through."""
     asyncio.get_running_loop().set_exception_handler(_nobody_mourns)
     engine.tap.before = engine.tap.after = _checks(doom)
-    services = engine.world.process(engine.tap, doom=doom)
+    services = engine.world.process(engine.tap, doom=doom, **engine._policy)
     with suppress(Killed):
         await worker.run_once(services, engine.now)
     await close(services)
@@ -61,7 +63,7 @@ def _account(connection, engine):
 async def test_r38_a_process_that_dies_anywhere_leaves_each_code_on_its_lock_once_and_each_message_said(
     start, rules, patience
 ):
-    engine = await start(at=OPENS - 20 * HOUR)
+    engine = await start(at=OPENS - 23 * HOUR, quiet=Quiet(time(0), time(0)))
     number, came_through = 0, False
     stride = 1 if engine.world.database.dialect == "sqlite" else 3
     while not came_through:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from lockbridge.domain.messages import WhenNotReady
-from lockbridge.messaging.channel import MailLater, MailRefused, MailUnknown
+from lockbridge.messaging.channel import SendLater, SendRefused, SendUnknown
 from lockbridge.storage import outbox
 from lockbridge.storage.outbox import NewMessage
 from providers.simulator import Fault, Verb
@@ -95,7 +95,7 @@ async def test_r36_whether_a_pin_was_told_is_judged_from_the_text_that_was_sent(
 
 async def test_r38_a_mail_server_that_is_not_ready_gets_the_same_message_again_later(start):
     engine = await start(at=OPENS - DAY)
-    refusals = [MailLater("greylisted", timedelta(minutes=7)), MailUnknown("the line went dead")]
+    refusals = [SendLater("greylisted", timedelta(minutes=7)), SendUnknown("the line went dead")]
 
     def refuses(_email) -> None:
         if refusals:
@@ -113,7 +113,7 @@ async def test_r38_a_mail_server_that_is_not_ready_gets_the_same_message_again_l
 
 async def test_r38_a_message_accepted_without_our_knowing_is_sent_again_under_the_same_message_id(start):
     engine = await start(at=OPENS - DAY)
-    unsure = [MailUnknown("the line went dead")]
+    unsure = [SendUnknown("the line went dead")]
 
     def dies(_email) -> None:
         if unsure:
@@ -131,7 +131,7 @@ async def test_a_guest_whose_address_is_refused_is_told_to_the_host_once(start):
 
     def refuses(email) -> None:
         if email.to == GUEST_EMAIL:
-            raise MailRefused
+            raise SendRefused
 
     engine.mail.before = refuses
     await engine.book()

@@ -132,6 +132,7 @@ async def test_r44_when_the_second_moves_elsewhere_the_first_keeps_its_code(star
     await engine.match("boat", other)
     await _back_to_back(engine)
     pin = engine.pin()
+    await engine.passes(MINUTE)
     await engine.book(id="R2", code="HM2", home="prop-8", arrival="2026-06-16", departure="2026-06-18")
     await engine.passes(MINUTE)
     assert engine.pin() == pin
