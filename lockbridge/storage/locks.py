@@ -339,19 +339,13 @@ _SAVE_INTENT = Batch(
 def save_intents(connection: Connection, vault: Vault, items: Sequence[Intents]) -> list[bool]:
     """Write down what is about to be asked. False for a lock whose lease was lost: then nothing may be called."""
     held = _held_leases(connection, ((item.lock, item.lease) for item in items))
+    asked = [placement for item in items if item.lock in held for placement in item.placements]
     rows = [
-        {"_id": placement.id, **_intent_values(placement, vault)}
-        for item in items
-        if item.lock in held
-        for placement in item.placements
+        {"_id": placement.id, **{name: values[name] for name in _INTENT}}
+        for placement, values in zip(asked, progress_values(asked, vault), strict=True)
     ]
     _SAVE_INTENT.write(connection, rows)
     return [item.lock in held for item in items]
-
-
-def _intent_values(placement: Placement, vault: Vault) -> dict[str, Any]:
-    values = progress_values(placement, vault)
-    return {name: values[name] for name in _INTENT}
 
 
 _LEASES = select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(_IDS)).order_by(LOCK.c.id).with_for_update()
@@ -445,10 +439,11 @@ def save_passes(connection: Connection, vault: Vault, items: Sequence[Pass]) -> 
 
 
 def _save_progress(connection: Connection, vault: Vault, kept: Sequence[Pass]) -> None:
+    changed = [placement for item in kept for placement in item.placements]
+    wishes = [item.wishes[placement.id] for item in kept for placement in item.placements]
     rows = [
-        {"_id": placement.id, "_wish": item.wishes[placement.id], **progress_values(placement, vault)}
-        for item in kept
-        for placement in item.placements
+        {"_id": placement.id, "_wish": wish, **values}
+        for placement, wish, values in zip(changed, wishes, progress_values(changed, vault), strict=True)
     ]
     _SAVE_PROGRESS.write(connection, rows)
     chosen = [
