@@ -1,6 +1,6 @@
 """T3: what is due is pushed over HTTP nearly as fast as a bare loop can ask – intents and results written down.
 
-The loop is httpx as it comes, with the transport that drivers have.
+The loop is httpx as it comes, with the transport that drivers have. Both run in uvloop, as the worker does.
 """
 
 import asyncio
