@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Callable, Sequence
 
+import uvloop
 from rich.console import Console
 
 from benchmarks import drivers, due, feeds, intake, kill, memory, plan, push
@@ -46,7 +47,7 @@ def _arguments() -> argparse.Namespace:
 def _benches(place: Ground, asked: argparse.Namespace) -> dict[str, Callable[[], Sequence[Figure]]]:
     return {
         "T1 T2 T9": lambda: intake.measure(place, 12_000, asked.rounds),
-        "T3": lambda: asyncio.run(push.measure(place, 6_000, asked.rounds)),
+        "T3": lambda: uvloop.run(push.measure(place, 6_000, asked.rounds)),
         "T4 T5": lambda: due.measure(place, asked.rows),
         "T6": lambda: asyncio.run(plan.measure(place, asked.stays)),
         "T7": lambda: memory.measure(place, asked.rows, 5_000),

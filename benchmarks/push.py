@@ -1,4 +1,7 @@
-"""T3: what is due is pushed over HTTP nearly as fast as a bare loop can ask – intents and results written down."""
+"""T3: what is due is pushed over HTTP nearly as fast as a bare loop can ask – intents and results written down.
+
+The loop is httpx as it comes, with the transport that drivers have. Both run in uvloop, as the worker does.
+"""
 
 import asyncio
 import time
@@ -18,7 +21,7 @@ from lockbridge.domain.code import CodeKind, Pin, Window
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId
 from lockbridge.domain.lock import Capabilities
 from lockbridge.domain.placement import Placement
-from lockbridge.outbound import client
+from lockbridge.http_client import transport
 from lockbridge.services import Services
 from lockbridge.storage import codes, tables
 from lockbridge.storage.hosts import CREDENTIALS
@@ -50,7 +53,7 @@ async def _bare(number: int) -> float:
     with beside("simulator", str(LOCKS)) as simulator:
         base = f"http://127.0.0.1:{simulator.port}"
         gate = asyncio.Semaphore(AT_ONCE)
-        async with client() as http:
+        async with httpx.AsyncClient(transport=transport()) as http:
             started = time.perf_counter()
             await asyncio.gather(*(_bare_lock(http, gate, base, lock, number // LOCKS) for lock in range(LOCKS)))
             return time.perf_counter() - started

@@ -7,6 +7,7 @@ answer. Each returns the placement as it now stands and the notes for its histor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from lockbridge.domain.code import Window
 from lockbridge.domain.health import HORIZON
@@ -70,13 +71,20 @@ class Settled:
     choose: Choose | None = None
 
 
-def _healthy(placement: Placement) -> Placement:
-    return replace(placement, failures=0, waits=0, looks=0, hold_until=None, reason=None, detail=None)
+def _with(placement: Placement, **values: Any) -> Placement:
+    """The placement with these values: itself where it has them, since a new one of so many fields takes its time."""
+    same = all(getattr(placement, name) == value for name, value in values.items())
+    return placement if same else replace(placement, **values)
+
+
+def _healthy(placement: Placement, **values: Any) -> Placement:
+    """All is well with it, and it has these values."""
+    return _with(placement, **values, failures=0, waits=0, looks=0, hold_until=None, reason=None, detail=None)
 
 
 def _forgotten(placement: Placement) -> Placement:
     """Not on the lock: nothing of what was asked for stands any more."""
-    return replace(placement, ref=None, asked=None, asked_at=None, intent=None)
+    return _with(placement, ref=None, asked=None, asked_at=None, intent=None)
 
 
 def _looking_again(placement: Placement, now: datetime) -> Placement:
@@ -92,7 +100,7 @@ def after_look(placement: Placement, observation: Observation, capabilities: Cap
     if code is None:
         return _not_there(placement, capabilities, now)
     adopted = placement.intent is not None and placement.ref is None
-    placement = replace(_answered(placement, code, capabilities), ref=code.ref)
+    placement = _with(_answered(placement, code, capabilities), ref=code.ref)
     notes = (Note(NoteKind.ADOPTED, "found on the lock: the call had reached it"),) if adopted else ()
     if unwanted(placement, code, capabilities, now):
         step = _to_be_removed(placement, code, capabilities, now)
@@ -119,7 +127,7 @@ def _answered(placement: Placement, code: SeenCode, capabilities: Capabilities) 
     unread = code.pin is None or capabilities.readback is Readback.MASKED
     if placement.intent is Verb.UPDATE and unread and "pin" in capabilities.updates and placement.asked is not None:
         return replace(placement, intent=None, asked=replace(placement.asked, pin=None))
-    return replace(placement, intent=None)
+    return _with(placement, intent=None)
 
 
 def _replaced_is_gone(
@@ -128,7 +136,7 @@ def _replaced_is_gone(
     """Follow the replaced code until it is gone – where it cannot be taken back, only until it is replaced."""
     old = observation.replaced.get(placement.id)
     if old is None or not capabilities.can_remove:
-        return replace(placement, replaces=None)
+        return _with(placement, replaces=None)
     if old.state is CodeState.REMOVING and not placement.held(now):
         return _looking_again(placement, now)
     return placement
@@ -138,7 +146,7 @@ def _to_be_removed(placement: Placement, code: SeenCode, capabilities: Capabilit
     """Still there though it must not be. What cannot be taken back is left until its own window ends."""
     is_news = placement.state is not PlacementState.REMOVING
     if is_news:
-        placement = replace(_healthy(placement), state=PlacementState.REMOVING, asked_at=None)
+        placement = _healthy(placement, state=PlacementState.REMOVING, asked_at=None)
     if placement.held(now):
         return Settled(placement)
     if not capabilities.can_remove:
@@ -302,8 +310,8 @@ def _doubtful(placement: Placement) -> Placement:
 def _confirmed(placement: Placement, code: SeenCode, capabilities: Capabilities, now: datetime) -> Settled:
     spec = spec_for(placement, capabilities)
     if placement.confirmed:
-        return Settled(replace(placement, asked=spec, looks=0))
-    done = replace(_healthy(placement), state=PlacementState.SET, asked=spec, confirmed_at=now, ref=code.ref)
+        return Settled(_with(placement, asked=spec, looks=0))
+    done = _healthy(placement, state=PlacementState.SET, asked=spec, confirmed_at=now, ref=code.ref)
     return Settled(done, (Note(NoteKind.CONFIRMED, "the lock app says the lock holds it"),))
 
 
@@ -363,18 +371,13 @@ def _believed_gone(placement: Placement, action: Action, now: datetime) -> Settl
 def _written(
     placement: Placement, action: Action, answer: Written, capabilities: Capabilities, now: datetime
 ) -> Settled:
-    taken = replace(
-        placement,
-        intent=None,
-        asked=action.spec,
-        ref=answer.ref or placement.ref,
-        pin=answer.pin or placement.pin,
-    )
+    pin, ref = answer.pin or placement.pin, answer.ref or placement.ref
+    taken = {"intent": None, "asked": action.spec, "ref": ref, "pin": pin}
     chosen = (Note(NoteKind.PIN_CHOSEN, "the lock app chose the digits"),) if answer.pin else ()
     if answer.receipt is not Receipt.ACCEPTED and capabilities.confirms:
-        done = replace(_healthy(taken), state=PlacementState.SET, confirmed_at=now)
+        done = _healthy(placement, **taken, state=PlacementState.SET, confirmed_at=now)
         return Settled(done, (*chosen, Note(NoteKind.CONFIRMED, "the lock app confirmed it")))
-    waiting = replace(taken, state=PlacementState.ASKED, hold_until=now + look_again(0), looks=1)
+    waiting = _with(placement, **taken, state=PlacementState.ASKED, hold_until=now + look_again(0), looks=1)
     return Settled(
         waiting, (*chosen, Note(NoteKind.ACCEPTED, "the lock app took it; looking again before telling anyone"))
     )

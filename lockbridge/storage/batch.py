@@ -2,7 +2,7 @@
 
 ``connection.execute(statement, rows)`` puts the parameters of each row together anew, which takes as long as SQLite's
 own work, and PostgreSQL executes the statement once for each row. A :class:`Batch` binds whole columns for SQLite, and
-gives new rows to PostgreSQL as one document.
+gives PostgreSQL all rows as one document.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     cast,
+    column,
     func,
     literal_column,
     select,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import ExternallyTraversible, replacement_traverse
 
 from lockbridge.storage.types import dump_rows
 
@@ -47,7 +49,7 @@ class Batch:
         self._ways: dict[tuple[str, ...], Way] = {}
 
     def write(self, connection: Connection, rows: Rows) -> None:
-        """Execute it for these rows, if any. All have the same keys, and none is ``ON CONFLICT`` with another."""
+        """Execute it for these rows, if any. All have the same keys, and no two of them concern the same stored row."""
         if rows:
             known = (connection.dialect.name, *rows[0])
             if known not in self._ways:
@@ -56,23 +58,44 @@ class Batch:
 
     def _way(self, dialect: Dialect, keys: list[str]) -> Way:
         statement = self._statement
+        compiled = statement.compile(dialect=dialect, column_keys=keys)
         if dialect.name == "sqlite":
-            return _by_columns(statement.compile(dialect=dialect, column_keys=keys), dialect, keys)
-        if isinstance(statement, Insert):
-            return _as_document(statement, keys)
-        return lambda connection, rows: connection.execute(statement, rows)
+            return _by_columns(compiled, dialect, keys)
+        return _as_document(
+            _insert_from(statement, keys) if isinstance(statement, Insert) else _update_from(statement, compiled, keys)
+        )
 
 
-def _as_document(statement: Insert, keys: Sequence[str]) -> Way:
+_ROWS = cast(bindparam("rows", type_=Text), JSON)
+
+
+def _as_document(whole: Insert | Update) -> Way:
     """All rows in one parameter: one execution instead of one for each row."""
-    row: ColumnClause[Any] = literal_column(f'NULL::"{statement.table.name}"')
-    found = func.json_populate_recordset(row, cast(bindparam("rows", type_=Text), JSON)).table_valued(*keys)
-    whole = statement.from_select(keys, select(*(found.c[key] for key in keys)))
 
     def write(connection: Connection, rows: Rows) -> None:
         connection.execute(whole, {"rows": dump_rows(rows)})
 
     return write
+
+
+def _insert_from(statement: Insert, keys: Sequence[str]) -> Insert:
+    """The rows of the document are the new rows."""
+    row: ColumnClause[Any] = literal_column(f'NULL::"{statement.table.name}"')
+    found = func.json_populate_recordset(row, _ROWS).table_valued(*keys)
+    return statement.from_select(keys, select(*(found.c[key] for key in keys)))
+
+
+def _update_from(statement: Update, compiled: SQLCompiler, keys: Sequence[str]) -> Update:
+    """The table is joined with the rows of the document: where a parameter stood, there is a column of these now."""
+    columns: list[ColumnClause[Any]] = [column(key, compiled.binds[key].type) for key in keys]
+    given = func.json_to_recordset(_ROWS).table_valued(*columns, name="given").render_derived(with_types=True)
+
+    def its_column(element: ExternallyTraversible, **_: Any) -> ExternallyTraversible | None:
+        return given.c[element.key] if isinstance(element, BindParameter) and element.key in keys else None
+
+    whole = replacement_traverse(statement, {}, its_column)
+    assert isinstance(whole, Update)  # noqa: S101 - as it was given
+    return whole
 
 
 def _by_columns(compiled: SQLCompiler, dialect: Dialect, keys: Sequence[str]) -> Way:

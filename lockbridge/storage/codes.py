@@ -254,9 +254,9 @@ def insert_placements(
             "made_at": placement.made_at,
             "told_index": told.get(placement.code) if told else None,
             **wish_values(placement, vault, host),
-            **progress_values(placement, vault),
+            **progress,
         }
-        for placement in placements
+        for placement, progress in zip(placements, progress_values(placements, vault), strict=True)
     ]
     _NEW_PLACEMENTS.write(connection, rows)
 

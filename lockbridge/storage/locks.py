@@ -33,6 +33,7 @@ from lockbridge.domain.observe import Observation
 from lockbridge.domain.placement import Placement
 from lockbridge.domain.seen import SeenCode
 from lockbridge.storage import codes, journal, outbox
+from lockbridge.storage.batch import Batch
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.rows import (
     index_pin,
@@ -329,30 +330,22 @@ _POKE = (
 )
 
 
-_SAVE_INTENT = (
-    update(PLACEMENT)
-    .where(PLACEMENT.c.id == bindparam("_id"))
-    .values({name: bindparam(name) for name in ("intent", "asked_sealed", "asked_at", "ref", "replaces")})
+_INTENT = ("intent", "asked_sealed", "asked_at", "ref", "replaces")
+_SAVE_INTENT = Batch(
+    update(PLACEMENT).where(PLACEMENT.c.id == bindparam("_id")).values({name: bindparam(name) for name in _INTENT})
 )
 
 
 def save_intents(connection: Connection, vault: Vault, items: Sequence[Intents]) -> list[bool]:
     """Write down what is about to be asked. False for a lock whose lease was lost: then nothing may be called."""
     held = _held_leases(connection, ((item.lock, item.lease) for item in items))
+    asked = [placement for item in items if item.lock in held for placement in item.placements]
     rows = [
-        {"_id": placement.id, **_intent_values(placement, vault)}
-        for item in items
-        if item.lock in held
-        for placement in item.placements
+        {"_id": placement.id, **{name: values[name] for name in _INTENT}}
+        for placement, values in zip(asked, progress_values(asked, vault), strict=True)
     ]
-    if rows:
-        connection.execute(_SAVE_INTENT, rows)
+    _SAVE_INTENT.write(connection, rows)
     return [item.lock in held for item in items]
-
-
-def _intent_values(placement: Placement, vault: Vault) -> dict[str, Any]:
-    values = progress_values(placement, vault)
-    return {name: values[name] for name in ("intent", "asked_sealed", "asked_at", "ref", "replaces")}
 
 
 _LEASES = select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(_IDS)).order_by(LOCK.c.id).with_for_update()
@@ -377,22 +370,19 @@ _PROGRESS = (
     "reason",
     "detail",
 )
-_REMOVED = and_(bindparam("state") == "removed", PLACEMENT.c.wish == bindparam("_wish"))
-_SAVE_PROGRESS = (
+_STATE = bindparam("state", type_=PLACEMENT.c.state.type)
+_AS_WISHED = PLACEMENT.c.wish == bindparam("_wish")
+_REMOVED = and_(_STATE == "removed", _AS_WISHED)
+_SAVE_PROGRESS = Batch(
     update(PLACEMENT)
     .where(PLACEMENT.c.id == bindparam("_id"))
     .values(
         {name: bindparam(name) for name in _PROGRESS}
         | {
             "state": case(
-                (PLACEMENT.c.wish == bindparam("_wish"), bindparam("state")),
-                (bindparam("state") == "set", "asked"),
-                (bindparam("state") == "removed", "made"),
-                else_=bindparam("state"),
+                (_AS_WISHED, _STATE), (_STATE == "set", "asked"), (_STATE == "removed", "made"), else_=_STATE
             ),
-            "hold_until": case(
-                (PLACEMENT.c.wish == bindparam("_wish"), bindparam("hold_until", type_=UtcDateTime)), else_=null()
-            ),
+            "hold_until": case((_AS_WISHED, bindparam("hold_until", type_=UtcDateTime)), else_=null()),
             "live_at": case((_REMOVED, null()), else_=PLACEMENT.c.live_at),
             "watch_at": case((_REMOVED, null()), else_=PLACEMENT.c.watch_at),
         }
@@ -404,7 +394,7 @@ _SAVE_CHOSEN_PIN = (
     .values(pin_sealed=bindparam("pin_sealed"), pin_index=bindparam("pin_index"))
 )
 _NEXT_AT = bindparam("next_at", type_=UtcDateTime)
-_RELEASE = (
+_RELEASE = Batch(
     update(LOCK)
     .where(LOCK.c.id == bindparam("_id"))
     .values(
@@ -421,7 +411,7 @@ _RELEASE = (
     )
 )
 """Whoever poked the lock during the pass moved its ``next_at`` away from the lease's end: then the sooner one holds."""
-_SAVE_LOOK = (
+_SAVE_LOOK = Batch(
     update(LOCK)
     .where(LOCK.c.id == bindparam("_id"))
     .values({name: bindparam(name) for name in ("looked_at", "look_at", "seen_count", "seen_digest")})
@@ -436,14 +426,9 @@ def save_passes(connection: Connection, vault: Vault, items: Sequence[Pass]) -> 
     held = _held_leases(connection, ((item.lock, item.lease) for item in items))
     kept = [item for item in items if item.lock in held]
     _save_progress(connection, vault, kept)
-    looks = [_look_values(item) for item in kept if item.look is not None]
-    if looks:
-        connection.execute(_SAVE_LOOK, looks)
-    for item in kept:
-        if item.look is not None and item.look.changed:
-            _save_strangers(connection, vault, item, item.look)
-    if kept:
-        connection.execute(_RELEASE, [_release_values(item) for item in kept])
+    _SAVE_LOOK.write(connection, [_look_values(item) for item in kept if item.look is not None])
+    _save_strangers(connection, vault, [(item, item.look) for item in kept if item.look and item.look.changed])
+    _RELEASE.write(connection, [_release_values(item) for item in kept])
     codes.set_watches(connection, {key: at for item in kept for key, at in item.watches.items()})
     outbox.wake_for_codes(connection, {code for item in kept for code in item.confirmed})
     for item in kept:
@@ -454,13 +439,13 @@ def save_passes(connection: Connection, vault: Vault, items: Sequence[Pass]) -> 
 
 
 def _save_progress(connection: Connection, vault: Vault, kept: Sequence[Pass]) -> None:
+    changed = [placement for item in kept for placement in item.placements]
+    wishes = [item.wishes[placement.id] for item in kept for placement in item.placements]
     rows = [
-        {"_id": placement.id, "_wish": item.wishes[placement.id], **progress_values(placement, vault)}
-        for item in kept
-        for placement in item.placements
+        {"_id": placement.id, "_wish": wish, **values}
+        for placement, wish, values in zip(changed, wishes, progress_values(changed, vault), strict=True)
     ]
-    if rows:
-        connection.execute(_SAVE_PROGRESS, rows)
+    _SAVE_PROGRESS.write(connection, rows)
     chosen = [
         {
             "_id": placement.id,
@@ -505,11 +490,15 @@ def strangers_digest(observation: Observation) -> bytes:
     return hasher.digest()
 
 
-def _save_strangers(connection: Connection, vault: Vault, item: Pass, look: Look) -> None:
-    connection.execute(delete(SEEN_CODE).where(SEEN_CODE.c.lock_id == item.lock))
-    rows = [_stranger(code, item, look.at, vault) for code in look.observation.strangers]
-    if rows:
-        connection.execute(insert(SEEN_CODE), rows)
+_FORGET_STRANGERS = delete(SEEN_CODE).where(SEEN_CODE.c.lock_id.in_(_IDS))
+_STRANGERS = Batch(insert(SEEN_CODE))
+
+
+def _save_strangers(connection: Connection, vault: Vault, looks: Sequence[tuple[Pass, Look]]) -> None:
+    if looks:
+        connection.execute(_FORGET_STRANGERS, {"_ids": [item.lock for item, _ in looks]})
+        rows = [_stranger(code, item, look.at, vault) for item, look in looks for code in look.observation.strangers]
+        _STRANGERS.write(connection, rows)
 
 
 def _stranger(code: SeenCode, item: Pass, at: datetime, vault: Vault) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Rows into values and back: the only code that knows both. Sealed columns are opened and sealed here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -46,11 +46,14 @@ def index_pin(vault: Vault, pin: Pin | None, host: int) -> bytes | None:
     return None if pin is None else vault.index(pin.digits, host)
 
 
-def _seal_asked(vault: Vault, asked: CodeSpec | None) -> bytes | None:
-    if asked is None:
-        return None
-    window = asked.window and (asked.window.starts, asked.window.ends)
-    return vault.seal(orjson.dumps((asked.pin and asked.pin.digits, asked.name, window)), ASKED)
+def _seal_asked(vault: Vault, specs: Sequence[CodeSpec | None]) -> list[bytes | None]:
+    sealed = iter(vault.seal_all([_dump_spec(asked) for asked in specs if asked is not None], ASKED))
+    return [None if asked is None else next(sealed) for asked in specs]
+
+
+def _dump_spec(spec: CodeSpec) -> bytes:
+    window = spec.window and (spec.window.starts, spec.window.ends)
+    return orjson.dumps((spec.pin and spec.pin.digits, spec.name, window))
 
 
 def _open_asked(vault: Vault, blob: bytes | None) -> CodeSpec | None:
@@ -111,13 +114,18 @@ def wish_values(placement: Placement, vault: Vault, host: int) -> dict[str, Any]
     }
 
 
-def progress_values(placement: Placement, vault: Vault) -> dict[str, Any]:
-    """The columns that say how far it has come; the push workflow writes them."""
+def progress_values(placements: Sequence[Placement], vault: Vault) -> list[dict[str, Any]]:
+    """The columns that say how far each has come; the push workflow writes them."""
+    sealed = _seal_asked(vault, [placement.asked for placement in placements])
+    return [_progress(placement, asked) for placement, asked in zip(placements, sealed, strict=True)]
+
+
+def _progress(placement: Placement, asked_sealed: bytes | None) -> dict[str, Any]:
     return {
         "state": placement.state.value,
         "ref": placement.ref,
         "replaces": placement.replaces,
-        "asked_sealed": _seal_asked(vault, placement.asked),
+        "asked_sealed": asked_sealed,
         "asked_at": placement.asked_at,
         "intent": placement.intent and placement.intent.value,
         "confirmed_at": placement.confirmed_at,

@@ -13,6 +13,7 @@ import base64
 import binascii
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -258,9 +259,20 @@ class Vault:
 
     def seal(self, text: str | bytes, context: str) -> bytes:
         """The text, sealed with the primary key. The same text sealed twice looks different."""
-        nonce = urandom(NONCE_BYTES)
         data = text.encode() if isinstance(text, str) else text
-        return self._header + nonce + self._seal(nonce, data, self._header + context.encode())
+        return self._sealed(data, self._header + context.encode(), urandom(NONCE_BYTES))
+
+    def seal_all(self, texts: Sequence[bytes], context: str) -> list[bytes]:
+        """Each of the texts as :meth:`seal` seals it.
+
+        The kernel is asked for random bytes once: each time, other threads run and this one waits until it may again.
+        """
+        bound, random = self._header + context.encode(), urandom(NONCE_BYTES * len(texts))
+        nonces = (random[start : start + NONCE_BYTES] for start in range(0, len(random), NONCE_BYTES))
+        return [self._sealed(text, bound, nonce) for text, nonce in zip(texts, nonces, strict=True)]
+
+    def _sealed(self, data: bytes, bound: bytes, nonce: bytes) -> bytes:
+        return self._header + nonce + self._seal(nonce, data, bound)
 
     def open(self, blob: bytes, context: str) -> str:
         """The text that was sealed for this context. Raises :class:`MissingKey` or :class:`WrongKey`."""

@@ -247,9 +247,7 @@ class _PassOver:
         """Make the calls, their intents written first. True when another look may find more to do."""
         untouched = dict(self.placements)
         capabilities = self._work.lock.capabilities
-        left = {
-            action: left_behind(untouched[action.placement], action, capabilities, self.now) for action in plan.actions
-        }
+        left = [left_behind(untouched[each.placement], each, capabilities, self.now) for each in plan.actions]
         for action in plan.actions:
             self.placements[action.placement] = before_call(self.placements[action.placement], action, self.now)
         asked = tuple({action.placement: self.placements[action.placement] for action in plan.actions}.values())
@@ -264,7 +262,7 @@ class _PassOver:
                 self._not_asked(plan.actions[number:], untouched)
                 return False
             self._take(action, answer)
-            for note in left[action]:
+            for note in left[number]:
                 self._remark(self.placements[action.placement], note)
             if isinstance(answer, Trouble) and answer.kind in STOPPING:
                 self._not_asked(plan.actions[number + 1 :], untouched)
@@ -354,7 +352,7 @@ class _PassOver:
     def _outcome(self) -> Pass:
         before = {placement.id: placement for placement in self._work.placements}
         changed = tuple(
-            placement for key, placement in self.placements.items() if placement != before[key] or key in self.intended
+            placement for key, placement in self.placements.items() if key in self.intended or placement != before[key]
         )
         confirmed = {placement.code for placement in changed if placement.confirmed}
         self.tally.kept = sum(1 for placement in self.placements.values() if placement.confirmed) - self.tally.pushed

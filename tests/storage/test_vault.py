@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockbridge.storage.vault import (
+    HEADER_BYTES,
+    NONCE_BYTES,
     SEALED_BYTES,
     BadKeyRing,
     KeyRing,
@@ -35,6 +37,13 @@ def test_a_sealed_text_opens_for_its_context(text, context):
 
 def test_bytes_can_be_sealed_too(vault):
     assert vault.open_bytes(vault.seal(b"\xff\x00", "body"), "body") == b"\xff\x00"
+
+
+def test_texts_that_are_sealed_together_open_one_by_one_and_none_looks_like_another(vault):
+    sealed = vault.seal_all([b"4711", b"4711", b""], "pin")
+    assert [vault.open(each, "pin") for each in sealed] == ["4711", "4711", ""]
+    assert len({each[HEADER_BYTES : HEADER_BYTES + NONCE_BYTES] for each in sealed}) == 3
+    assert vault.seal_all([], "pin") == []
 
 
 def test_a_sealed_text_shows_nothing_of_the_text(vault):
