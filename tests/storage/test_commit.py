@@ -110,6 +110,12 @@ async def test_writes_that_wait_together_share_one_call_and_one_commit(database,
     assert len(commits) == 2  # the gate's, and theirs
 
 
+async def test_writes_of_one_turn_of_the_loop_share_one_call_also_when_the_writer_is_idle(open_commit, database, words):
+    step, commit = Adding(words), open_commit(database)
+    await asyncio.gather(*(commit.write(step, f"{n}") for n in range(10)))
+    assert step.calls == [[f"{n}" for n in range(10)]]
+
+
 async def test_a_batch_is_never_larger_than_asked(database, open_commit, words):
     step = Adding(words)
     await gathered(open_commit(database, max_batch=8), [(step, f"{n}") for n in range(20)])
