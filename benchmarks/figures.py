@@ -53,11 +53,12 @@ machine: trust the ratios, not the absolute numbers – shared machines are nois
 
 {table(figures)}
 
-What the references are: T1 and T2 a bare Starlette route with a raw driver's group-commit insert; T3 a bare httpx loop
-with the same transport, concurrency and requests; T4 the same question at 10,000 codes; T5 the same scan in raw SQL;
-T6 the same rows inserted by the raw driver in batches; T9 the same intake while nothing else runs; T10 a bare loop with
-the same client that asks what the driver was seen to ask, of the same local vendor with prepared answers; T11 a tenth
-of the second that others take for a calendar of 1,000 events, and the cost of an event there and among 10,000.
+What the references are: T1 and T2 a bare Starlette route with a raw driver's group-commit insert, on the same server
+and event loop; how much that is of the raw single-row inserts bounds what the webhook route can be of them. T3 a bare
+httpx loop with the same transport, concurrency and requests; T4 the same question at 10,000 codes; T5 the same scan in
+raw SQL; T6 the same rows inserted by the raw driver in batches; T9 the same intake while nothing else runs; T10 a bare
+loop with the same client that asks what the driver was seen to ask, of the same local vendor with prepared answers; T11
+a tenth of the second that others take for a calendar of 1,000 events, and the cost of an event there and among 10,000.
 """,
         encoding="utf-8",
     )

@@ -1,6 +1,7 @@
 """The processes that run for long: the web server with its worker, the worker alone."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
@@ -49,6 +50,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
             web = build_web(built, max_body=settings.server.max_body, pulse=worker)
             url = f"http://{settings.server.host}:{settings.server.port}"
             built.log.info("listening", url=url, version=__version__)
+            freeze_heap()
             await answer_requests(web, at, stop)
             built.log.info("stopping: the calls that are under way are finished first")
     structlog.get_logger("lockbridge").info("stopped")
@@ -81,6 +83,7 @@ async def _work(settings: Settings) -> None:
     stop = stop_on_signals()
     async with services(settings) as built, _working(built, settings):
         built.log.info("the worker runs", version=__version__)
+        freeze_heap()
         await stop.wait()
         built.log.info("stopping: the calls that are under way are finished first")
     structlog.get_logger("lockbridge").info("stopped")
@@ -96,6 +99,12 @@ def run_fast(main: Coroutine[Any, Any, None]) -> None:
     """Run the coroutine in uvloop's event loop, where there is one."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(main)
+
+
+def freeze_heap() -> None:
+    """Spare the garbage collector what is loaded by now and stays: looking through it all stops requests for 70 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:

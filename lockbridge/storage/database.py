@@ -1,7 +1,8 @@
 """The database: one URL, SQLite or PostgreSQL; where reads and writes begin, and where "not now" gets its name.
 
 Reads and writes use connections of their own: a read connection cannot write, so that :mod:`lockbridge.storage.commit`
-stays the one way in. On SQLite a write takes the write lock when it begins, and waits for it for up to 30 s.
+stays the one way in. On SQLite a write takes the write lock when it begins, and waits for it for up to 30 s; processes
+that share the file take turns.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lockbridge import assets
+from lockbridge.storage.turns import Turns
 from lockbridge.storage.types import dump_json, load_json
 
 P = ParamSpec("P")
@@ -235,6 +237,7 @@ class Database:
         self.synchronous = synchronous
         self._reader, self._writer = self._engines(echo=echo)
         self._threads = ThreadPoolExecutor(read_threads, "lockbridge-read") if read_threads else None
+        self._turn = nullcontext if self.file is None else Turns(self.file).turn
 
     def _engines(self, *, echo: bool) -> tuple[Engine, Engine]:
         if self.dialect == "postgresql":
@@ -292,7 +295,7 @@ class Database:
     def transaction(self, connection: Connection) -> Iterator[None]:
         """One transaction on a connection that may write. Raises :class:`StorageUnavailable`."""
         try:
-            with connection.begin() as transaction:
+            with self._turn(), connection.begin() as transaction:
                 yield
                 self._commit(transaction)
         except SQLAlchemyError as error:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.ids import DeliveryId, EndpointId, HostId
+from lockbridge.storage.batch import Batch
 from lockbridge.storage.tables import DELIVERY, ENDPOINT
 from lockbridge.storage.vault import Vault
 
@@ -56,11 +57,16 @@ class Read:
     next_at: datetime | None
 
 
+def _store(new: postgresql.Insert | sqlite.Insert) -> Batch:
+    return Batch(new.on_conflict_do_nothing(index_elements=["endpoint_id", "dedupe_key"]))
+
+
+_STORE = {"postgresql": _store(postgresql.insert(DELIVERY)), "sqlite": _store(sqlite.insert(DELIVERY))}
+
+
 def store(connection: Connection, vault: Vault, items: Sequence[Incoming]) -> list[None]:
     """Store webhooks; one that is stored already (same endpoint and key) is left as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(DELIVERY).on_conflict_do_nothing(index_elements=["endpoint_id", "dedupe_key"])
-    connection.execute(statement, [_values(item, vault) for item in items])
+    _STORE[connection.dialect.name].write(connection, [_values(item, vault) for item in items])
     return [None] * len(items)
 
 

@@ -97,6 +97,11 @@ class Intents:
     lease: str
     placements: tuple[Placement, ...]
 
+    @property
+    def rows(self) -> int:
+        """How many rows it takes to store."""
+        return len(self.placements)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -135,6 +140,11 @@ class Pass:
     """Codes that were taken off this lock in this pass."""
     at: datetime | None = None
     """When the pass was made."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it takes to store."""
+        return len(self.placements)
 
 
 def to_lock(row: Row[Any]) -> LockRow:

@@ -110,10 +110,31 @@ async def test_writes_that_wait_together_share_one_call_and_one_commit(database,
     assert len(commits) == 2  # the gate's, and theirs
 
 
+async def test_writes_of_one_turn_of_the_loop_share_one_call_also_when_the_writer_is_idle(database, open_commit, words):
+    step, commit = Adding(words), open_commit(database)
+    await asyncio.gather(*(commit.write(step, f"{n}") for n in range(10)))
+    assert step.calls == [[f"{n}" for n in range(10)]]
+
+
 async def test_a_batch_is_never_larger_than_asked(database, open_commit, words):
     step = Adding(words)
     await gathered(open_commit(database, max_batch=8), [(step, f"{n}") for n in range(20)])
     assert [len(call) for call in step.calls] == [8, 8, 4]
+
+
+async def test_items_of_many_rows_share_a_transaction_with_few(database, open_commit):
+    class Heavy:
+        rows = 6
+
+    items = [Heavy() for _ in range(5)]
+    calls = []
+
+    def step(_connection, items):
+        calls.append(list(items))
+        return items
+
+    await gathered(open_commit(database, max_rows=10), [(step, item) for item in items])
+    assert calls == [items[:2], items[2:4], items[4:]]
 
 
 async def test_different_steps_follow_the_order_of_their_first_items(database, open_commit, words):
