@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from lockbridge.contract import AccountRefused, OutcomeUnknown, RateLimited, Rejected
 from lockbridge.domain.rules import By, Rule, Trigger
@@ -11,6 +12,7 @@ from lockbridge.messaging.channel import SendLater, SendRefused
 from lockbridge.messaging.console import MemorySms
 from lockbridge.platforms.contract import NotOffered
 from lockbridge.storage import hosts
+from lockbridge.storage.tables import SOURCE
 from lockbridge.workflows import host_mail, rules
 from lockbridge.workflows import sources as connecting
 from tests.workflows.engine import CLOSES, DAY, GUEST_EMAIL, HOUR, MINUTE, OPENS
@@ -37,7 +39,13 @@ async def connected(start, event=None, rule_set="standard", *, field=False, offl
     made = await connecting.connect_account(engine.services, engine.host, KEY, "Acme", {"token": TOKEN}, engine.now)
     engine.source = made.source
     await engine.work()
+    await read_no_more(engine)
     return engine
+
+
+async def read_no_more(engine):
+    """The platform has nothing new to say from here on: asking it every few minutes is left out, to be quick."""
+    await engine.write(lambda c: c.execute(update(SOURCE).values(next_at=None)) and None)
 
 
 async def texting(engine):
@@ -50,7 +58,9 @@ async def texting(engine):
 async def reread(engine, **facts):
     """Acme changes the reservation, and it is read again."""
     engine.world.pms.change("A1", changed_at=engine.now, **facts)
+    await connecting.read_soon(engine.services, engine.source, engine.now)
     await engine.passes(20 * MINUTE)
+    await read_no_more(engine)
 
 
 def letters(engine):
@@ -376,6 +386,8 @@ async def test_a_platform_without_a_field_for_this_account_is_asked_once(start):
     engine.world.pms.put(booking())
     await engine.write(lambda c: hosts.add_property_ref(c, engine.host, engine.place, KEY, "prop-7"))
     await connecting.connect_account(engine.services, engine.host, KEY, "Acme", {"token": TOKEN}, engine.now)
+    await engine.work()
+    await read_no_more(engine)
     await engine.until(CLOSES)
     assert asked == ["A1"]
     assert len(engine.told_host("field_not_written")) == 1
