@@ -139,6 +139,12 @@ def leased(connection: Connection, vault: Vault, ids: Collection[MessageId], lea
     return [_message(row, vault) for row in connection.execute(mine)]
 
 
+def let_go(connection: Connection, ids: Collection[MessageId], lease: str) -> None:
+    """Give back what was leased and not come to: it is loaded anew, as things are then."""
+    mine = (MESSAGE.c.id.in_(ids), MESSAGE.c.lease == lease)
+    connection.execute(update(MESSAGE).where(*mine).values(lease=None, lease_until=None))
+
+
 def of_stay(connection: Connection, vault: Vault, host: HostId, stay: StayId) -> list[MessageRow]:
     """Everything said, or to be said, about a stay."""
     mine = select(MESSAGE).where(MESSAGE.c.host_id == host, MESSAGE.c.stay_id == stay).order_by(MESSAGE.c.id)

@@ -243,14 +243,24 @@ def _owns_code(gathered: Gathered, group: Sequence[StayRow]) -> bool:
 
 
 def _spans(rows: Sequence[StayRow], facts: PropertyFacts, now: datetime) -> tuple[list[StaySpan], list[StayRow]]:
-    spans, alone = [], []
+    """The stays that may belong together, and those that stand alone.
+
+    One that is over still belongs to the guest's chain as long as a later one goes on with its code: the guest is in
+    the house, and the digits must not change under them (R19, R44).
+    """
+    spans, alone, over = [], [], []
     for row in rows:
         booked = row.booked(owner_codes=facts.settings.owner_codes)
-        if not book.wants_code(booked) or _impossible(booked, facts) or booked.window(facts).over(now):
+        if not book.wants_code(booked) or _impossible(booked, facts):
             alone.append(row)
+        elif booked.window(facts).over(now):
+            over.append((row, booked))
         else:
-            spans.append(book.span(booked, facts))
-    return spans, alone
+            spans.append((row.code, book.span(booked, facts)))
+    going_on = {code for code, _ in spans if code is not None}
+    alone.extend(row for row, _ in over if row.code not in going_on)
+    before = [book.span(booked, facts) for row, booked in over if row.code in going_on]
+    return [*before, *(span for _, span in spans)], alone
 
 
 def _impossible(booked: Booked, facts: PropertyFacts) -> str | None:

@@ -24,6 +24,10 @@ from lockbridge.workflows.ports import Tools
 from lockbridge.workflows.rules import Rules, by_place
 from lockbridge.workflows.wording import Doors, Words, doors_of, speak_of_staff, stay_facts, words
 
+BACKUP_AHEAD = timedelta(hours=24)
+"""A backup works as soon as it is known: it is given no earlier than this before the door opens."""
+GIVING = timedelta(minutes=1)
+"""How long a backup that is to be given at the opening may take; without one the guest hears the code itself (R36)."""
 RECHECK = timedelta(minutes=30)
 """How often a held message is looked at without being woken, to be safe."""
 EXTRA = "extra"
@@ -236,13 +240,19 @@ def _held(
     send_as = at_send_time(due.rule.when_not_ready, confirmed=ready, window=window, now=now)
     if send_as is SendAs.SEND and whole and (ready or chosen.codes):
         return None
+    if send_as is SendAs.BACKUP and window.starts - now > BACKUP_AHEAD:
+        return NotNow(min(window.starts - BACKUP_AHEAD, now + RECHECK), "a backup opens at once: not so long ahead")
+    if send_as is SendAs.BACKUP and now >= window.starts + GIVING and whole and not due.doors.backups:
+        return None
     instead = SendAs.HOLD if due.corrects else send_as
     return NotNow(held_until(window.starts, now), "the code is not on the lock yet", instead)
 
 
 def held_until(opens: datetime, now: datetime) -> datetime:
     """A held message is woken by its code's confirmation; at the latest it is looked at when the window opens (R36)."""
-    return min(opens, now + RECHECK) if opens > now else now + RECHECK
+    if opens > now:
+        return min(opens, now + RECHECK)
+    return now + (RECHECK if now >= opens + GIVING else GIVING)
 
 
 def _confirmed(doors: Doors, only: frozenset[PlacementId] | None) -> bool:

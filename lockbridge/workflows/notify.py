@@ -26,6 +26,10 @@ from lockbridge.workflows.judging import EXTRA, OPENING, Due, NotNow, Ready, Str
 from lockbridge.workflows.ports import Tools, transact
 
 BATCH = 50
+TRIES_IN_SILENCE = 5
+"""After so many tries in vain the host hears that an urgent message waits."""
+FRESH = timedelta(seconds=10)
+"""So long what was loaded with a batch is acted upon; the rest is left to the next tick."""
 LEASE = timedelta(minutes=5)
 HOUR = timedelta(hours=1)
 
@@ -41,15 +45,16 @@ class Loaded:
 
 async def send_due(tools: Tools, now: datetime) -> int:
     """Send the messages that are due. How many were handled."""
-    lease, stop_at = token_hex(8), monotonic() + LEASE.total_seconds() / 2
+    lease = token_hex(8)
     claimed = await transact(tools, lambda c: outbox.claim(c, now, now + LEASE, lease, BATCH))
     if not claimed:
         return 0
-    loaded = await tools.database.ask(_load, tools, claimed, lease, now)
+    loaded, stop_at = await tools.database.ask(_load, tools, claimed, lease, now), monotonic() + FRESH.total_seconds()
     for messages, handle in _work(tools, loaded, now):
         if monotonic() > stop_at:
             break
         await _handle_safely(tools, messages, handle, now)
+    await transact(tools, lambda c: outbox.let_go(c, claimed, lease))
     return len(claimed)
 
 
@@ -166,7 +171,7 @@ def _waits(tools: Tools, due: Due, ready: Ready, lately: Sequence[datetime], now
 
 def _no_way(connection: Connection, due: Due, ready: Ready, now: datetime) -> None:
     """Nobody to send it to. A guest's missing address is the host's to know: they may write by hand."""
-    outbox.note_dropped(connection, due.message.id, "refused", "no e-mail address is known")
+    _give_up(connection, due, "no e-mail address is known", now)
     if _matters(due, ready):
         _tell_refused(connection, due, "no e-mail address of the guest is known", now)
 
@@ -234,7 +239,7 @@ async def _send(tools: Tools, due: Due, ready: Ready, now: datetime) -> bool:
         if isinstance(error, ChannelNotSetUp) and way is By.PLATFORM:
             await transact(tools, lambda c: _shut_out(c, tools, due, ready, again, reason, now))
         else:
-            await transact(tools, lambda c: outbox.note_later(c, due.message.id, "waiting", again, reason))
+            await transact(tools, lambda c: _put_off(c, tools, due, ready, again, reason, now))
     else:
         await transact(tools, lambda c: _sent(c, tools, due, ready, now))
         return True
@@ -273,6 +278,19 @@ def _shut_out(
         _goes_otherwise(connection, tools, due, By.PLATFORM, reason, now)
 
 
+def _put_off(
+    connection: Connection, tools: Tools, due: Due, ready: Ready, again: datetime, reason: str, now: datetime
+) -> None:
+    """It is tried again later; what may not wait goes another way after some tries, or the host hears of it."""
+    outbox.note_later(connection, due.message.id, "waiting", again, reason)
+    late = due.message.attempts + 1 >= TRIES_IN_SILENCE or (due.opens is not None and now >= due.opens)
+    if not (late and ready.urgent and _matters(due, ready)):
+        return
+    if ready.ways[0] is By.PLATFORM and _goes_otherwise(connection, tools, due, By.PLATFORM, reason, now):
+        return
+    _tell_refused(connection, due, reason, now)
+
+
 def _inbox(due: Due) -> str:
     return f"inbox-of-source-{due.stay.source}"
 
@@ -281,9 +299,18 @@ def _refused(connection: Connection, tools: Tools, due: Due, ready: Ready, reaso
     """Refused for good: another way where there is one, else the host is told."""
     if _goes_otherwise(connection, tools, due, ready.ways[0], reason, now):
         return
-    outbox.note_dropped(connection, due.message.id, "refused", reason)
+    _give_up(connection, due, reason, now)
     if _matters(due, ready):
         _tell_refused(connection, due, reason, now)
+
+
+def _give_up(connection: Connection, due: Due, reason: str, now: datetime) -> None:
+    """It cannot be sent; the code itself is tried once more when the door opens: an address may be known by then."""
+    is_code = due.message.kind == GuestMessage.ACCESS_CODE and not due.message.facts.get(EXTRA)
+    if is_code and due.opens is not None and due.opens > now:
+        outbox.note_later(connection, due.message.id, "waiting", due.opens, reason)
+    else:
+        outbox.note_dropped(connection, due.message.id, "refused", reason)
 
 
 def _goes_otherwise(connection: Connection, tools: Tools, due: Due, way: By, reason: str, now: datetime) -> bool:
@@ -304,9 +331,13 @@ def _name(due: Due) -> str:
 
 def _tell_refused(connection: Connection, due: Due, reason: str, now: datetime) -> None:
     facts = alarms.about_stay(due.stay, due.place) | {"message": _name(due), "reason": reason}
-    alarms.begin(connection, due.message.host, HostAlarm.MESSAGE_REFUSED, f"stay-{due.stay.id}", facts, now)
+    alarms.begin(connection, due.message.host, HostAlarm.MESSAGE_REFUSED, _about(due), facts, now)
     why = f"the {_name(due)} message was not delivered: {reason}"
     journal.write(connection, [Entry(now, due.message.host, "message_refused", why, due.stay.id)])
+
+
+def _about(due: Due) -> str:
+    return f"message-{due.message.id}"
 
 
 def _sent(connection: Connection, tools: Tools, due: Due, ready: Ready, now: datetime) -> None:
@@ -319,6 +350,7 @@ def _sent(connection: Connection, tools: Tools, due: Due, ready: Ready, now: dat
     outbox.note_sent(connection, tools.vault, due.message.id, sent, now)
     codes.note_told(connection, told, now)
     _mind_the_opening(connection, due, shown, now)
+    alarms.end(connection, due.message.host, HostAlarm.MESSAGE_REFUSED, _about(due), now)
     if way is By.PLATFORM:
         alarms.end(connection, due.message.host, HostAlarm.MESSAGE_REFUSED, _inbox(due), now)
     why = f"{_name(due)} sent {deliver.SAID[way]}" + ("" if told or not ready.about_code else " (no PIN in it)")

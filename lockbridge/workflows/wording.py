@@ -169,8 +169,8 @@ def words(renderer: Renderer, texts: Texts, template: str, wanted: Sequence[str 
 def _spoken(wanted: Sequence[str | None]) -> Iterator[str]:
     """Each language, and after a regional one its language (``pt-BR``, ``pt``)."""
     for language in filter(None, wanted):
-        yield language
-        yield language.partition("-")[0]
+        plain = language.replace("_", "-").casefold()
+        yield from (language, plain, plain.partition("-")[0])
 
 
 def one_paragraph(text: Text) -> str:

@@ -118,8 +118,35 @@ async def test_r37_an_inbox_that_refuses_a_guest_without_an_address_is_told_to_t
     await engine.until(OPENS - DAY - MINUTE)
     answers(engine, "send_message", Rejected("no"))
     await engine.until(OPENS - DAY + 2 * MINUTE)
-    assert state(engine, "access_code") == "refused"
+    assert state(engine, "access_code") == "waiting"
     assert len(engine.told_host("message_refused")) == 1
+    await engine.until(OPENS + MINUTE)
+    assert len(letters(engine)) == 1
+
+
+async def test_r36_a_guest_whose_address_comes_late_hears_the_code(start):
+    engine = await start(at=OPENS - 2 * DAY)
+    await engine.book(email=None, phone=None)
+    await engine.until(OPENS - 20 * HOUR)
+    assert len(engine.told_host("message_refused")) == 1
+    await engine.book(happening="changed", phone=None)
+    assert len(engine.told_guest("access_code")) == 1
+
+
+async def test_r36_a_code_that_cannot_be_delivered_for_long_is_told_to_the_host_before_the_guest_comes(start):
+    engine = await start(at=OPENS - DAY - MINUTE)
+
+    def down(_email):
+        msg = "the mail server is away"
+        raise SendLater(msg)
+
+    await engine.book()
+    engine.mail.before = lambda email: down(email) if email.to == GUEST_EMAIL else None
+    await engine.until(OPENS + 15 * MINUTE)
+    assert len(engine.told_host("message_refused")) == 1
+    engine.mail.before = lambda _email: None
+    await engine.passes(HOUR)
+    assert len(engine.told_guest("access_code")) == 1
 
 
 async def test_r38_a_letter_whose_answer_was_lost_is_looked_for_before_it_is_sent_again(start):

@@ -125,6 +125,19 @@ async def test_r44_when_the_first_is_cancelled_the_second_keeps_the_pin_for_its_
     assert engine.app.opens("front", pin, CLOSES + 6 * HOUR)
 
 
+async def test_r44_a_change_while_the_second_stay_goes_on_leaves_the_digits_as_they_are(start):
+    engine = await start(at=OPENS - DAY)
+    await _back_to_back(engine)
+    pin = engine.pin()
+    await engine.until(CLOSES + 2 * HOUR)
+    assert engine.opens("front", pin)
+    await engine.book(id="R2", code="HM2", happening="changed", arrival="2026-06-16", departure="2026-06-19")
+    await engine.passes(MINUTE)
+    assert engine.pin("R2") == pin
+    assert engine.opens("front", pin)
+    assert len(engine.mails()) <= 2
+
+
 async def test_r44_when_the_second_moves_elsewhere_the_first_keeps_its_code(start):
     engine = await start({"front": "standard", "boat": "standard"}, at=OPENS - DAY)
     other = await engine.add_property("Boat House", "prop-8")
