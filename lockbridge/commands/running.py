@@ -5,13 +5,15 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 import structlog
 import typer
 
 from lockbridge import __version__, log
-from lockbridge.bootstrap import services
+from lockbridge.bootstrap import sample_lock_app, services
 from lockbridge.commands.session import make_ready, settings_of, to_stderr
 from lockbridge.config import Settings, unknown_variables
 from lockbridge.services import Services
@@ -47,13 +49,33 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
     async with services(settings) as built:
         at = listen(settings.server.host, settings.server.port)
         async with _working(built, settings) if with_worker else nullcontext() as worker:
-            web = build_web(built, max_body=settings.server.max_body, pulse=worker)
-            url = f"http://{settings.server.host}:{settings.server.port}"
+            url = f"http://{settings.server.host}:{at.getsockname()[1]}"
+            reached = settings.server.public_url or url
+            web = build_web(
+                built,
+                max_body=settings.server.max_body,
+                pulse=worker,
+                url=reached,
+                simulator=partial(sample_lock_app, token_urlsafe(16), built.clock),
+            )
             built.log.info("listening", url=url, version=__version__)
+            await _point_to_console(built, reached)
             freeze_heap()
             await answer_requests(web, at, stop)
+            await web.background.finish()
             built.log.info("stopping: the calls that are under way are finished first")
     structlog.get_logger("lockbridge").info("stopped")
+
+
+async def _point_to_console(built: Services, url: str) -> None:
+    """Say where people go: the first time to a page that makes the first owner, with a link that works once."""
+    from lockbridge.workflows import sign_in  # noqa: PLC0415 - it loads what checks passwords
+
+    first = await sign_in.first_run_ticket(built, built.clock.now())
+    if first is None:
+        to_stderr(f"the console is at {url}/")
+    else:
+        to_stderr(f"nobody can sign in yet: open {url}/first-run/{first} to begin (the link works once)")
 
 
 @asynccontextmanager

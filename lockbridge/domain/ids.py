@@ -17,6 +17,10 @@ DeliveryId = NewType("DeliveryId", int)
 EndpointId = NewType("EndpointId", int)
 NoteId = NewType("NoteId", int)
 SourceId = NewType("SourceId", int)
+PersonId = NewType("PersonId", int)
+SignInId = NewType("SignInId", int)
+ApiKeyId = NewType("ApiKeyId", int)
+TaskId = NewType("TaskId", int)
 
 LockRef = NewType("LockRef", str)
 """How a lock app names one of its locks."""

@@ -21,6 +21,7 @@ EMAIL = "host e-mail"
 SECRET = "webhook secret"  # noqa: S105 - the name of a context
 CREDENTIALS = "lock-app settings"
 HOOK = "host hook"
+GUESTS = "host guest page"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockbridge.storage import accounts, hosts, inbox, outbox, rows, sources, tables
+from lockbridge.storage import accounts, hosts, inbox, outbox, people, rows, sources, tables
 from lockbridge.storage.tables import HOST, KEY_CHECK
 from lockbridge.storage.vault import MissingKey, Vault, WrongKey
 
@@ -30,6 +30,12 @@ class Sealed:
 SEALED = (
     Sealed(tables.HOST, "email_sealed", hosts.EMAIL),
     Sealed(tables.HOST, "hook_sealed", hosts.HOOK),
+    Sealed(tables.HOST, "guests_sealed", hosts.GUESTS),
+    Sealed(tables.PERSON, "email_sealed", people.EMAIL),
+    Sealed(tables.PERSON, "totp_sealed", people.TOTP),
+    Sealed(tables.TICKET, "email_sealed", people.TICKET_EMAIL),
+    Sealed(tables.API_ANSWER, "body_sealed", rows.API_ANSWER),
+    Sealed(tables.GUEST_LINK, "token_sealed", rows.GUEST_LINK),
     Sealed(tables.SOURCE, "settings_sealed", sources.SETTINGS),
     Sealed(tables.SOURCE_TOKEN, "token_sealed", accounts.TOKEN),
     Sealed(tables.LOCK_APP, "settings_sealed", hosts.CREDENTIALS),

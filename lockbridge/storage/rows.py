@@ -18,6 +18,8 @@ from lockbridge.storage.vault import Vault
 PIN = "pin"
 ASKED = "asked"
 CONTACT = "contact"
+API_ANSWER = "api answer"
+GUEST_LINK = "guest link"
 """The contexts sealed columns are bound to: a value sealed for one cannot be opened as another."""
 
 

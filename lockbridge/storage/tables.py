@@ -80,6 +80,16 @@ class Host(Table, table=True):
     settings: dict[str, Any] = _json()
     hook_sealed: bytes | None = _sealed()
     """Where the host wants to be told by webhook: address and secret."""
+    guests_sealed: bytes | None = _sealed()
+    """What guests may know and do on their page: whom to call, whether the door may be opened from there."""
+    alarms_off: dict[str, Any] = Field(
+        default_factory=dict, sa_type=Json, nullable=False, sa_column_kwargs={"server_default": "{}"}
+    )
+    setup: dict[str, Any] = Field(
+        default_factory=dict, sa_type=Json, nullable=False, sa_column_kwargs={"server_default": "{}"}
+    )
+    """Which steps of the guided start the host has put aside."""
+    is_demo: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_at: datetime = _instant()
 
 
@@ -93,6 +103,9 @@ class Property(Table, table=True):
     country: str | None = None
     check_in: str = "16:00"
     check_out: str = "11:00"
+    address: str | None = None
+    """Where it is, and ``arrival_note`` how to find the door: shown to its guests only."""
+    arrival_note: str | None = None
     settings: dict[str, Any] = _json()
     created_at: datetime = _instant()
 
@@ -265,11 +278,12 @@ class Sighting(Table, table=True):
 
 
 class Match(Table, table=True):
-    """A lock opens a property (R1)."""
+    """A lock opens a property (R1). ``position`` is the order in which a guest comes to the doors."""
 
     property_id: int = Field(foreign_key="property.id", primary_key=True, sa_type=BigInteger)
     lock_id: int = Field(foreign_key="lock.id", primary_key=True, index=True, sa_type=BigInteger)
     host_id: int = _to("host.id")
+    position: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
 
 
 class Endpoint(Table, table=True):
@@ -318,6 +332,8 @@ class Stay(Table, table=True):
         Index("ix_stay_host_id_guest_name", "host_id", "guest_name"),
         Index("ix_stay_host_id_reservation_code", "host_id", "reservation_code"),
         Index("ix_stay_source_id_departure", "source_id", "departure"),
+        Index("ix_stay_host_id_arrival", "host_id", "arrival", "id"),
+        Index("ix_stay_host_id_departure", "host_id", "departure", "id"),
     )
 
     id: int | None = _key()
@@ -561,6 +577,165 @@ class Alarm(Table, table=True):
     ended_at: datetime | None = _instant(nullable=True)
 
 
+class Person(Table, table=True):
+    """Somebody who signs in. ``email_index`` finds them (keyed); without ``password_hash`` they cannot sign in yet."""
+
+    id: int | None = _key()
+    email_index: bytes = Field(sa_type=LargeBinary, unique=True)
+    email_sealed: bytes | None = _sealed()
+    name: str
+    password_hash: str | None = None
+    totp_sealed: bytes | None = _sealed()
+    totp_step: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    """The time step of the last one-time code that was taken: none is taken twice."""
+    is_support: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    created_at: datetime = _instant()
+
+
+class Membership(Table, table=True):
+    """A person works for a host, as ``owner``, ``manager`` or ``staff``."""
+
+    person_id: int = Field(foreign_key="person.id", primary_key=True, sa_type=BigInteger)
+    host_id: int = Field(foreign_key="host.id", primary_key=True, index=True, sa_type=BigInteger)
+    role: str
+    created_at: datetime = _instant()
+
+
+class SignIn(Table, table=True):
+    """A session of a person at one browser. Of its token only the hash; ``passed`` once the second factor was given."""
+
+    __tablename__ = "sign_in"
+
+    id: int | None = _key()
+    person_id: int = _to("person.id", index=True)
+    token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    device: str = ""
+    passed: bool = True
+    begun_at: datetime = _instant()
+    seen_at: datetime = _instant()
+    ends_at: datetime = _instant()
+
+
+class Ticket(Table, table=True):
+    """What can be done once with a link: ``first_run``, ``invitation``, ``password``. Only its hash is kept."""
+
+    id: int | None = _key()
+    kind: str
+    token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    person_id: int | None = _to("person.id", nullable=True)
+    host_id: int | None = _to("host.id", index=True, nullable=True)
+    role: str | None = None
+    email_sealed: bytes | None = _sealed()
+    created_at: datetime = _instant()
+    ends_at: datetime = _instant()
+    used_at: datetime | None = _instant(nullable=True)
+
+
+class Throttle(Table, table=True):
+    """How often something was tried since an instant: signing in, a guest's steps, calls of an API key."""
+
+    key: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    since: datetime = _instant()
+    count: int = 0
+
+
+class ApiKey(Table, table=True):
+    """A key of a host for the public API. Only its hash is kept; ``hint`` is how it ends, to tell it from others."""
+
+    __tablename__ = "api_key"
+
+    id: int | None = _key()
+    host_id: int = _to("host.id", index=True)
+    name: str
+    token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    hint: str
+    scopes: dict[str, Any] = _json()
+    made_by: int | None = _to("person.id", nullable=True)
+    created_at: datetime = _instant()
+    used_at: datetime | None = _instant(nullable=True)
+    revoked_at: datetime | None = _instant(nullable=True)
+
+
+class ApiAnswer(Table, table=True):
+    """What an API call with an idempotency key was answered, so that its repetition is answered the same."""
+
+    __tablename__ = "api_answer"
+    __table_args__ = (Index("ix_api_answer_created_at", "created_at"),)
+
+    api_key_id: int = Field(foreign_key="api_key.id", primary_key=True, sa_type=BigInteger)
+    key: str = Field(primary_key=True)
+    host_id: int = _to("host.id")
+    request_digest: bytes = Field(sa_type=LargeBinary)
+    status: int | None = None
+    """None while the first call is still at work."""
+    body_sealed: bytes | None = _sealed()
+    created_at: datetime = _instant()
+
+
+class Audit(Table, table=True):
+    """Who did what, on which of a host's things, and why they said so: append-only. Never holds digits."""
+
+    __table_args__ = (Index("ix_audit_host_id_id", "host_id", "id"),)
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    at: datetime = _instant()
+    person_id: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    who: str
+    what: str
+    about: str = ""
+    why: str = ""
+
+
+class GuestLink(Table, table=True):
+    """The address of a stay's page for its guest: valid for the stay, until it is revoked."""
+
+    __tablename__ = "guest_link"
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    stay_id: int = _to("stay.id", index=True)
+    token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
+    token_sealed: bytes | None = _sealed()
+    created_at: datetime = _instant()
+    revoked_at: datetime | None = _instant(nullable=True)
+
+
+class LockReading(Table, table=True):
+    """How a lock was at an instant: noted when it changes, and once a day."""
+
+    __tablename__ = "lock_reading"
+
+    lock_id: int = Field(foreign_key="lock.id", primary_key=True, sa_type=BigInteger)
+    at: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    host_id: int = _to("host.id")
+    online: bool | None = None
+    battery: float | None = None
+    held: int | None = None
+    """How many codes it held, ours and others'."""
+
+
+class Task(Table, table=True):
+    """Long work that somebody has started and watches. ``state``: running, done, failed."""
+
+    __table_args__ = (Index("ix_task_host_id_id", "host_id", "id"),)
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    kind: str
+    title: str
+    who: str
+    state: str = "running"
+    done: int = 0
+    total: int = 0
+    line: str = ""
+    report: dict[str, Any] = _json()
+    started_at: datetime = _instant()
+    seen_at: datetime = _instant()
+    """When it last said that it goes on: one that has been silent for long died with its process."""
+    ended_at: datetime | None = _instant(nullable=True)
+
+
 class History(Table, table=True):
     """What was decided and why: append-only, per stay, code and lock (R40). Never holds digits."""
 
@@ -568,6 +743,7 @@ class History(Table, table=True):
         Index("ix_history_stay_id_id", "stay_id", "id"),
         Index("ix_history_lock_id_id", "lock_id", "id"),
         Index("ix_history_code_id_id", "code_id", "id"),
+        Index("ix_history_host_id_id", "host_id", "id"),
     )
 
     id: int | None = _key()
@@ -624,6 +800,17 @@ REREAD = metadata.tables["reread"]
 SIGHTING = metadata.tables["sighting"]
 MESSAGE_RULE = metadata.tables["message_rule"]
 MESSAGE_TEXT = metadata.tables["message_text"]
+PERSON = metadata.tables["person"]
+MEMBERSHIP = metadata.tables["membership"]
+SIGN_IN = metadata.tables["sign_in"]
+TICKET = metadata.tables["ticket"]
+THROTTLE = metadata.tables["throttle"]
+API_KEY = metadata.tables["api_key"]
+API_ANSWER = metadata.tables["api_answer"]
+AUDIT = metadata.tables["audit"]
+GUEST_LINK = metadata.tables["guest_link"]
+LOCK_READING = metadata.tables["lock_reading"]
+TASK = metadata.tables["task"]
 HISTORY = metadata.tables["history"]
 RUN = metadata.tables["run_ledger"]
 KEY_CHECK = metadata.tables["key_check"]

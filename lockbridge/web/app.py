@@ -1,9 +1,11 @@
-"""The web's front door: webhooks go to the bare route, everything else to FastAPI.
+"""The web's front door: webhooks go to the bare route, figures to a small application, people to the pages.
 
-Console, guest pages and API will be routers of the FastAPI application made here.
+The pages are loaded when the first person comes: a process that only takes webhooks goes without their 30 MB.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -11,9 +13,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lockbridge.services import Services
+from lockbridge.web.background import Background
 from lockbridge.web.hooks import PREFIX, Hooks
+from lockbridge.web.lazily import Lazily
 from lockbridge.web.metrics import Metrics
 from lockbridge.web.ready import Pulse, Readiness
+
+FIGURES = frozenset({"/health", "/ready", "/metrics"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +27,46 @@ class Web:
     """The whole web as one ASGI application."""
 
     hooks: Hooks
-    rest: ASGIApp
+    figures: ASGIApp
+    pages: Lazily
+    background: Background
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to whoever answers it."""
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        if scope["type"] != "http":
+            return
+        if scope["path"].startswith(PREFIX):
             await self.hooks(scope, receive, send)
+        elif scope["path"] in FIGURES:
+            await self.figures(scope, receive, send)
         else:
-            await self.rest(scope, receive, send)
+            await self.pages(scope, receive, send)
 
 
-def build_web(services: Services, *, max_body: int, pulse: Pulse | None = None) -> Web:
-    """The web over these services. ``max_body`` in bytes; ``pulse`` is the worker of this process, where it has one."""
+def build_web(
+    services: Services,
+    *,
+    max_body: int,
+    pulse: Pulse | None = None,
+    url: str = "http://127.0.0.1:8080",
+    simulator: Callable[[], ASGIApp] | None = None,
+) -> Web:
+    """The web over these services. ``max_body`` in bytes; ``pulse`` is the worker of this process, where it has one.
+
+    ``url`` is how people reach it; ``simulator`` makes a simulated lock app to try things out with.
+    """
     hooks = Hooks(services, max_body)
-    return Web(hooks, _rest(Metrics(services, hooks.outcomes), Readiness(services, pulse)))
+    figures = _figures(Metrics(services, hooks.outcomes), Readiness(services, pulse))
+    background = Background(services)
+    return Web(hooks, figures, Lazily(lambda: _site(background, url, simulator)), background)
 
 
-def _rest(metrics: Metrics, readiness: Readiness) -> FastAPI:
+def _site(background: Background, url: str, simulator: Callable[[], ASGIApp] | None) -> ASGIApp:
+    site: ASGIApp = import_module("lockbridge.web.site").build_site(background, url, simulator)
+    return site
+
+
+def _figures(metrics: Metrics, readiness: Readiness) -> FastAPI:
     app = FastAPI(title="lockbridge", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     @app.get("/health")

@@ -61,14 +61,21 @@ LONGEST_NAME = 200
 
 async def add_host(tools: Tools, name: str, email: str, now: datetime, *, language: str = "en") -> HostId:
     """Add a host. Raises BadInput for an e-mail address that cannot be one, or an empty name."""
-    if "@" not in email.strip("@") or any(char.isspace() for char in email):
-        msg = f"{email!r} is no e-mail address: write it like you@example.com"
+    clean, address = clean_name(name, "the host's name"), checked_email(email)
+    return await transact(tools, lambda c: hosts.add_host(c, tools.vault, clean, address, language, now))
+
+
+def checked_email(email: str) -> str:
+    """The address without spaces around it. Raises BadInput when it cannot be one."""
+    address = email.strip()
+    if "@" not in address.strip("@") or any(char.isspace() for char in address):
+        msg = f"{address!r} is no e-mail address: write it like you@example.com"
         raise BadInput(msg)
-    clean = _name(name, "the host's name")
-    return await transact(tools, lambda c: hosts.add_host(c, tools.vault, clean, email, language, now))
+    return address
 
 
-def _name(name: str, what: str) -> str:
+def clean_name(name: str, what: str) -> str:
+    """A name on one line. Raises BadInput, naming ``what``, when it is empty or too long."""
     clean = " ".join(name.split())
     if not clean or len(clean) > LONGEST_NAME:
         msg = f"{what} must have 1 to {LONGEST_NAME} characters, not {len(clean)}"
@@ -95,7 +102,7 @@ def _checked(new: NewProperty) -> dict[str, Any]:
         msg = f"the settings make no sense: {error}"
         raise BadInput(msg) from error
     return {
-        "name": _name(new.name, "the property's name"),
+        "name": clean_name(new.name, "the property's name"),
         "zone": new.zone,
         "country": new.country.upper() if new.country else None,
         "check_in": _time(new.check_in, "check-in"),

@@ -17,6 +17,7 @@ EDGES = {
     "lockbridge/cli.py": ["run"],
     "lockbridge/worker.py": ["Worker._tick"],
     "lockbridge/web/hooks.py": ["Hooks._answer"],
+    "lockbridge/web/background.py": ["Background._run"],
     "lockbridge/workflows/push.py": ["_attend_safely"],
     "lockbridge/workflows/notify.py": ["_handle_safely"],
     "lockbridge/workflows/receive.py": ["_read_one"],
