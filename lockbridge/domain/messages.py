@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,6 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from lockbridge.domain.code import Pin, Window
-from lockbridge.domain.ids import LockId
 
 K = TypeVar("K")
 
@@ -308,12 +307,6 @@ def fill(text: str, facts: StayFacts, escape: Callable[[str], str] = _same, *, d
     return _KNOWN.sub(lambda found: escape(values[found[1]]), text)
 
 
-def missing_values(text: str, facts: StayFacts) -> frozenset[str]:
-    """The short codes of the text for which this stay has no value: sent now, the text would have holes (R35)."""
-    values = short_code_values(facts)
-    return frozenset(name for name in _KNOWN.findall(text) if not values[name])
-
-
 _UNSEEN = re.compile(r"<!--.*?-->|<(style|script|head)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|bdi|code|em|font|i|kbd|mark|small|span|strong|tt|u|wbr)\b[^<>]*>", re.IGNORECASE
@@ -364,28 +357,6 @@ def at_send_time(policy: WhenNotReady, *, confirmed: bool, window: Window, now: 
     if confirmed or (now >= window.starts and policy is not WhenNotReady.BACKUP):
         return SendAs.SEND
     return SendAs(policy.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What one sent text said about one lock; ``pin_told=None``: nothing."""
-
-    lock: LockId
-    pin_told: Pin | None
-
-
-def last_told(tellings: Iterable[Told]) -> dict[LockId, Pin]:
-    """The PIN each lock's guest heard last, from tellings in the order they were sent."""
-    return {told.lock: told.pin_told for told in tellings if told.pin_told is not None}
-
-
-def correction_needed(current: Mapping[LockId, Pin], told: Mapping[LockId, Pin]) -> set[LockId]:
-    """The locks whose guest was told a PIN that is not the one that works (R36).
-
-    ``current`` is what works (a given backup counts). A lock the guest was never told of needs the code message
-    instead; a lock that is no longer the stay's needs nothing.
-    """
-    return {lock for lock, pin in current.items() if lock in told and told[lock] != pin}
 
 
 def message_key(kind: str, about: str | int, *parts: str | int) -> str:

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from lockbridge.domain.code import Pin
-from lockbridge.domain.ids import CodeId, HostId, LockAppId, LockId, LockRef, PlacementId, PropertyId
+from lockbridge.domain.ids import CodeId, HostId, LockAppId, LockId, LockRef, PlacementId
 from lockbridge.domain.lock import Capabilities, Lock
 from lockbridge.domain.observe import Observation
 from lockbridge.domain.placement import Placement
@@ -303,12 +303,6 @@ def live_placements(connection: Connection, vault: Vault, lock: LockId) -> list[
     """Every code of ours that is, or is to be, on a lock."""
     live = select(PLACEMENT).where(PLACEMENT.c.lock_id == lock, PLACEMENT.c.live_at.is_not(None))
     return [to_placement(row, vault) for row in connection.execute(live.order_by(PLACEMENT.c.id))]
-
-
-def locks_of_property(connection: Connection, property_id: PropertyId) -> list[LockRow]:
-    """The locks matched with a property."""
-    matched = select(LOCK).join(MATCH, MATCH.c.lock_id == LOCK.c.id).where(MATCH.c.property_id == property_id)
-    return [to_lock(row) for row in connection.execute(matched.order_by(LOCK.c.id))]
 
 
 def poke_locks(connection: Connection, locks: Collection[LockId], at: datetime) -> None:

@@ -221,13 +221,6 @@ def _release(connection: Connection, message: MessageId, values: Mapping[str, An
     connection.execute(done.values(lease=None, lease_until=None, **values))
 
 
-def wake_held(connection: Connection, stays: Collection[StayId], now: datetime) -> None:
-    """Messages held for a code of these stays are looked at again now."""
-    if stays:
-        held = update(MESSAGE).where(MESSAGE.c.stay_id.in_(stays), MESSAGE.c.state == "held")
-        connection.execute(held.values(next_at=now))
-
-
 def wake_for_codes(connection: Connection, codes: Collection[CodeId]) -> None:
     """Messages that were held until one of these codes is confirmed are due."""
     if codes:

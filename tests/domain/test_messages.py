@@ -6,24 +6,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lockbridge.domain.code import Pin, Window
-from lockbridge.domain.ids import LockId
 from lockbridge.domain.messages import (
     SHORT_CODES,
     DateStyle,
     DoorCode,
     SendAs,
     StayFacts,
-    Told,
     UnknownShortCode,
     WhenNotReady,
     at_send_time,
     check_text,
-    correction_needed,
     fill,
-    last_told,
     message_id,
     message_key,
-    missing_values,
     pins_told,
     short_code_values,
     smartlock_code_text,
@@ -129,7 +124,6 @@ def test_r34_divergent_locks_get_a_line_each_with_their_name():
 
 def test_r34_without_locks_there_is_no_code_to_tell():
     assert smartlock_code_text([]) == ""
-    assert missing_values("%smartlock_code%, %guest_name%", facts(doors=())) == {"smartlock_code"}
 
 
 def test_r25_a_lock_that_has_only_a_backup_is_told_with_it():
@@ -307,22 +301,6 @@ def test_r36_at_the_opening_the_guest_is_told_at_the_latest(policy, before, at_o
 def test_r36_nothing_is_sent_about_a_window_that_is_over(confirmed):
     now = OPENS + timedelta(days=3)
     assert at_send_time(WhenNotReady.BACKUP, confirmed=confirmed, window=WINDOW, now=now) is SendAs.HOLD
-
-
-# --- corrections
-
-
-def test_r36_a_correction_is_needed_where_the_told_pin_is_not_the_one_that_works():
-    one, two, three = LockId(1), LockId(2), LockId(3)
-    current = {one: Pin("1111"), two: Pin("2222"), three: Pin("3333")}
-    told = last_told([Told(one, Pin("1111")), Told(two, Pin("9999")), Told(three, None), Told(LockId(4), Pin("4444"))])
-    assert correction_needed(current, told) == {two}
-
-
-def test_r36_after_the_correction_nothing_is_left_to_correct():
-    lock = LockId(1)
-    told = last_told([Told(lock, Pin("9999")), Told(lock, Pin("1111")), Told(lock, None)])
-    assert correction_needed({lock: Pin("1111")}, told) == set()
 
 
 # --- keys

@@ -55,7 +55,6 @@ def test_no_host_sees_anothers_locks(database, two):
         assert locks.get_lock(connection, bob.host, ana.lock) is None
         assert [one.id for one in locks.locks_of_host(connection, ana.host)] == [ana.lock]
         assert [one.id for one in locks.of_app(connection, ana.app)] == [ana.lock]
-        assert [one.id for one in locks.locks_of_property(connection, bob.place)] == [bob.lock]
 
 
 def test_a_leased_lock_is_nobody_elses_until_the_lease_ends(database, two):

@@ -78,10 +78,7 @@ def test_a_held_message_is_woken_by_the_confirmation_of_its_code(database, vault
         outbox.wake_for_codes(connection, [ana.code])
         assert outbox.next_due_at(connection) == NOW
         assert only(connection, vault, bob).next_at == NOW + DAY
-        outbox.wake_held(connection, [bob.stay], NOW)
-        assert only(connection, vault, bob).next_at == NOW
         outbox.wake_for_codes(connection, [])
-        outbox.wake_held(connection, [], NOW)
 
 
 def test_errors_count_as_attempts_and_waiting_does_not(database, vault, two):
