@@ -12,7 +12,7 @@ UV := $(BIN)/uv
 COVERED := lockbridge/domain/*,lockbridge/workflows/*
 COVERAGE := 95
 
-.PHONY: help install demo serve test interop interop-ha check format lint types imports coverage bench lock clean
+.PHONY: help install demo serve test browser screenshots interop interop-ha check format lint types imports coverage bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,14 @@ demo: $(READY) ## show the main job with real parts, in under a minute
 serve: $(READY) ## run the service on an embedded SQLite database in data/
 	@$(BIN)/lockbridge serve
 
-test: $(READY) ## run all tests, on SQLite and on a PostgreSQL that they start themselves
+test: $(READY) browser ## run all tests, on SQLite and on a PostgreSQL that they start themselves
 	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+browser: $(READY)
+	@$(BIN)/python -m tests.browser.chromium
+
+screenshots: $(READY) browser ## run the tests in the browser and write what it shows to docs/screenshots/
+	@LOCKBRIDGE_SCREENSHOTS=docs/screenshots $(BIN)/pytest -q tests/browser
 
 interop: $(READY) ## run the lock apps against counterparts nobody here wrote (needs Node.js 20 or later, and npm)
 	@LOCKBRIDGE_INTEROP=require $(BIN)/pytest -q -m interop tests/interop
@@ -58,7 +64,7 @@ types: $(READY)
 imports: $(READY)
 	@$(BIN)/lint-imports
 
-coverage: $(READY)
+coverage: $(READY) browser
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadfile
 	@$(BIN)/coverage combine --quiet

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -107,11 +108,19 @@ async def open_site(open_database: Callable[..., Database]) -> AsyncIterator[Ope
 @contextlib.asynccontextmanager
 async def served(web: Any, stop: asyncio.Event | None = None) -> AsyncIterator[int]:
     """The application on a free loopback port."""
-    at, stopping = listen("127.0.0.1", 0), stop or asyncio.Event()
+    at = listen("127.0.0.1", 0)
     port = at.getsockname()[1]
+    async with served_at(web, at, stop):
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def served_at(web: Any, at: socket.socket, stop: asyncio.Event | None = None) -> AsyncIterator[None]:
+    """The application on this socket."""
+    stopping = stop or asyncio.Event()
     serving = asyncio.create_task(serve(web, at, stopping))
     try:
-        yield port
+        yield
     finally:
         stopping.set()
         await serving
