@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import uvloop
 from rich.console import Console
 
-from benchmarks import drivers, due, feeds, intake, kill, memory, plan, push
+from benchmarks import drivers, due, feeds, intake, kill, memory, plan, push, today
 from benchmarks.figures import Figure, table, write_page
 from benchmarks.ground import Ground, ground, machine
 from lockbridge.clock import use_packaged_time_zones
@@ -37,7 +37,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--only", nargs="*", default=[], help="some of T1 … T11; docs/performance.md is kept then")
+    parser.add_argument("--only", nargs="*", default=[], help="some of T1 … T12; docs/performance.md is kept then")
     parser.add_argument("--rows", type=int, default=1_000_000, help="codes in the large tables (up to 5,000,000)")
     parser.add_argument("--rounds", type=int, default=3, help="how often ours and the reference are run in turn")
     parser.add_argument("--stays", type=int, default=100_000, help="stays that T6 plans")
@@ -54,6 +54,7 @@ def _benches(place: Ground, asked: argparse.Namespace) -> dict[str, Callable[[],
         "T8": lambda: asyncio.run(kill.measure(place, 6_000, 10_000)),
         "T10": lambda: asyncio.run(drivers.measure(20, asked.rounds * 3)),
         "T11": lambda: asyncio.run(feeds.measure(place, asked.rounds * 3)),
+        "T12": lambda: uvloop.run(today.measure(place, asked.rounds)),
     }
 
 

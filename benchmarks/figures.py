@@ -58,7 +58,8 @@ and event loop; how much that is of the raw single-row inserts bounds what the w
 httpx loop with the same transport, concurrency and requests; T4 the same question at 10,000 codes; T5 the same scan in
 raw SQL; T6 the same rows inserted by the raw driver in batches; T9 the same intake while nothing else runs; T10 a bare
 loop with the same client that asks what the driver was seen to ask, of the same local vendor with prepared answers; T11
-a tenth of the second that others take for a calendar of 1,000 events, and the cost of an event there and among 10,000.
+a tenth of the second that others take for a calendar of 1,000 events, and the cost of an event there and among 10,000;
+T12 what a page may cost, asked for through the whole application.
 """,
         encoding="utf-8",
     )

@@ -214,6 +214,7 @@ def policy_of(settings: Settings) -> Policy:
         inbox_attempts=settings.inbox.max_attempts,
         pin_retention=timedelta(days=settings.retention.pin_days),
         guest_retention=timedelta(days=settings.retention.guest_days),
+        public_url=settings.server.public_url or f"http://{settings.server.host}:{settings.server.port}",
     )
 
 

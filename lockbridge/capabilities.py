@@ -19,7 +19,7 @@ clears after it.
 """
 COLUMNS = (
     *("locks", "class", "digits", "names", "windows", "pushed ahead", "codes", "confirmed"),
-    *("read back", "changed in place", "taken back", "opens"),
+    *("read back", "changed in place", "taken back", "opens", "log"),
 )
 _ROUNDING = {
     Rounding.NONE: "exact",
@@ -122,6 +122,7 @@ def _row(can: Capabilities) -> Iterator[str]:
     yield ", ".join(sorted(can.updates)) or "nothing"
     yield "yes" if can.can_remove else "no"
     yield "yes" if can.can_open else "no"
+    yield "yes" if can.has_log else "no"
 
 
 def digits(rules: PinRules) -> str:

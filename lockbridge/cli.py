@@ -25,6 +25,7 @@ COMMANDS = {
     "migrate": ("looking:migrate", "Bring the database to this version."),
     "doctor": ("looking:doctor", "Look at settings, database, key, clock, mail and lock apps."),
     "host": ("host:app", "Who rents out properties."),
+    "person": ("person:app", "Who signs in to the console, and for whom."),
     "property": ("place:app", "The places that are rented, and which locks open them."),
     "lock-app": ("lock_app:app", "The accounts that locks are reached through."),
     "lock": ("lock:app", "The locks, and what is on them."),

@@ -8,7 +8,8 @@ A failed read is never an empty list: ``list_codes`` returns ``[]`` only when th
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 from lockbridge.domain.code import CodeSpec
 from lockbridge.domain.ids import CodeRef, LockRef
@@ -26,7 +27,10 @@ __all__ = [
     "Connection",
     "FormField",
     "FoundLock",
+    "HasActivity",
+    "Keypad",
     "Kind",
+    "LockEvent",
     "LockFull",
     "LockNotFound",
     "LockOffline",
@@ -229,6 +233,27 @@ class Provider(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class LockEvent:
+    """One line of a lock's own log: when (UTC), what happened in words for people, and by whom or which code.
+
+    Neither ``what`` nor ``by`` ever holds digits of a code.
+    """
+
+    at: datetime
+    what: str
+    by: str = ""
+
+
+@runtime_checkable
+class HasActivity(Protocol):
+    """A provider whose locks have a log (``capabilities.has_log``): an optional verb."""
+
+    async def activity(self, lock: LockRef, since: datetime, limit: int) -> Sequence[LockEvent]:
+        """The last ``limit`` things the lock noted since then, in any order; raises Rejected where it has no log."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class FormField:
     """One field of the form with which a host connects the lock app.
 
@@ -323,6 +348,16 @@ class Connection:
     notebook: Notebook
 
 
+class Keypad(StrEnum):
+    """What a keypad wants after the digits."""
+
+    PLAIN = "plain"
+    """Nothing, or it is not known."""
+    HASH = "hash"
+    CHECK = "check"
+    STAR = "star"
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderSpec:
     """What a provider module exports as ``PROVIDER``."""
@@ -339,5 +374,7 @@ class ProviderSpec:
     """What the locks can do, by the kind of lock: for the documentation. ``list_locks`` says it for each lock."""
     hook: Hook[Hint] | None = None
     """How the vendor's own webhooks are verified and read. They only ever cause a look."""
+    keypad: Keypad = Keypad.PLAIN
+    """What its keypads want after the digits: what guests are told about typing."""
     maturity: str = ""
     """Against what the driver was tested, honestly."""

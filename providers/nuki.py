@@ -24,6 +24,7 @@ from lockbridge.contract import (
     FoundLock,
     Grant,
     Hint,
+    LockEvent,
     LockFull,
     LockNotFound,
     LockOffline,
@@ -57,6 +58,7 @@ DEFAULT_URL = "https://api.nuki.io"
 KEYPAD_CODE = 13
 EVERY_DAY = 127
 OPENER = 2
+LONGEST_LOG = 50
 _RING_TO_OPEN_ONLY = 2
 _OK, _OFFLINE = 0, 4
 _CRITICAL = 0.1
@@ -70,7 +72,7 @@ _ROOM: Mapping[int, int] = MappingProxyType({3: 200, 4: 200, 5: 200})
 
 _PIN_RULES = PinRules(lengths=frozenset({6}), forbidden_digits=frozenset({"0"}), forbidden_prefixes=("12",))
 _NAME_RULES = NameRules(max_length=20)
-_KEYPAD = Capabilities(confirms=False, can_open=True, pin_rules=_PIN_RULES, name_rules=_NAME_RULES)
+_KEYPAD = Capabilities(confirms=False, can_open=True, has_log=True, pin_rules=_PIN_RULES, name_rules=_NAME_RULES)
 _NO_KEYPAD = replace(_KEYPAD, max_codes=0)
 
 _DEVICE_ERRORS: Mapping[str, type[ProviderError]] = MappingProxyType(
@@ -183,6 +185,11 @@ class Nuki:
             raise LockOffline(msg)
         await self._ask(lock, Request("POST", f"{_path(lock)}/action", body={"action": action, "option": 0}), _nothing)
         return Receipt.DONE
+
+    async def activity(self, lock: LockRef, since: datetime, limit: int) -> Sequence[LockEvent]:
+        """The last lines of the lock's log; Nuki tells 50 at most."""
+        wanted = {"fromDate": _instant_out(since), "limit": min(limit, LONGEST_LOG)}
+        return await self._ask(lock, Request("GET", f"{_path(lock)}/log", params=wanted), _events_in)
 
     async def _ask(self, lock: LockRef, request: Request, parse: Callable[[Any], T]) -> T:
         """Ask about one lock. 403 and 404 mean many things: LockNotFound only when the account does not list it."""
@@ -366,6 +373,62 @@ def _text(raw: Any) -> str:
     if not isinstance(raw, str):
         raise TypeError
     return raw
+
+
+# -- the log --------------------------------------------------------------------------------------------------
+
+_ACTS: Mapping[int, str] = MappingProxyType(
+    {
+        1: "unlocked",
+        2: "locked",
+        3: "unlatched: the door is open",
+        4: "unlocked, to be locked again",
+        5: "unlatched, to be locked again",
+        208: "the door stands ajar",
+        209: "the door sensor and the lock disagree",
+        224: "the bell was rung",
+        240: "the door was opened",
+        241: "the door was closed",
+        242: "the door sensor is jammed",
+        243: "its software was renewed",
+        253: "calibrated",
+    }
+)
+_FAILED: Mapping[int, str] = MappingProxyType(
+    {
+        1: "the motor is blocked",
+        2: "cancelled",
+        3: "too soon after the last time",
+        4: "busy",
+        5: "the battery is too weak",
+        6: "the clutch failed",
+        7: "the motor has no power",
+        8: "not completed",
+        9: "refused",
+        10: "refused at night",
+        224: "a wrong code",
+        225: "a finger it does not know",
+        226: "a tag it does not know",
+    }
+)
+_TRIGGERS: Mapping[int, str] = MappingProxyType(
+    {1: "by hand", 2: "button", 3: "automatic", 4: "web", 5: "app", 6: "auto lock", 7: "accessory", 255: "keypad"}
+)
+
+
+def _events_in(raw: Any) -> list[LockEvent]:
+    return [_event_in(line) for line in raw]
+
+
+def _event_in(raw: Mapping[str, Any]) -> LockEvent:
+    at = _instant_in(raw["date"])
+    if at is None:
+        raise ValueError
+    act, state = int(raw["action"]), int(raw.get("state") or _OK)
+    what = _ACTS.get(act, f"action {act}")
+    failed = f"not {what.partition(':')[0]}: {_FAILED.get(state, 'it failed')}" if state != _OK else what
+    by = [_text(raw.get("name") or ""), _TRIGGERS.get(int(raw.get("trigger") or 0), "")]
+    return LockEvent(at, failed, ", ".join(word for word in by if word))
 
 
 # -- webhooks -------------------------------------------------------------------------------------------------

@@ -13,12 +13,14 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
 from lockbridge.clock import use_packaged_time_zones
 from lockbridge.storage import tables
 from lockbridge.storage.database import Database, known_revisions
 from lockbridge.storage.vault import KeyRing, Vault
+from lockbridge.workflows import sign_in
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -29,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1,localhost"
     config.option.allow_unix_socket = True
     use_packaged_time_zones()
+    sign_in._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # slow on purpose; tests hash hundreds
 
 
 def make_tables(url: str) -> None:

@@ -5,6 +5,7 @@ from asyncio import Semaphore
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,13 +17,17 @@ from lockbridge.contract import (
     AccountRefused,
     Connection,
     FoundLock,
+    HasActivity,
     Hint,
+    Keypad,
+    LockEvent,
     LockStatus,
     Pace,
     Provider,
     ProviderError,
     ProviderSpec,
     Receipt,
+    Rejected,
     SeenCode,
     Written,
 )
@@ -79,6 +84,12 @@ class _Counted:
     async def open_door(self, lock: LockRef) -> Receipt:
         return await self._count("open_door", self.driver.open_door(lock))
 
+    async def activity(self, lock: LockRef, since: datetime, limit: int) -> Sequence[LockEvent]:
+        if not isinstance(self.driver, HasActivity):
+            msg = "this lock app tells no log"
+            raise Rejected(msg)
+        return await self._count("activity", self.driver.activity(lock, since, limit))
+
 
 @dataclass
 class ConnectedAccounts:
@@ -127,6 +138,14 @@ class ConnectedAccounts:
         self._connected[app.id] = (app.settings, provider)
         return provider
 
+    def log(self, app: LockAppRow) -> HasActivity:
+        """The driver of an account, asked for its locks' logs. Raises AccountRefused, Rejected."""
+        provider = self.provider(app)
+        if not isinstance(provider, HasActivity):
+            msg = f"{app.name} tells no log"
+            raise Rejected(msg)
+        return provider
+
     def draft(self, app: LockAppRow) -> tuple[Provider, DraftTokens]:
         """The driver of an account that is not stored yet, and the token it gets meanwhile. Raises AccountRefused."""
         tokens = DraftTokens(self.clock)
@@ -152,6 +171,11 @@ class ConnectedAccounts:
         if app.id not in self._gates:
             self._gates[app.id] = asyncio.Semaphore(min(self.providers[app.provider].max_parallel, self.parallel))
         return self._gates[app.id]
+
+    def keypad(self, kind: str) -> Keypad:
+        """How codes are typed at the keypads of a kind of lock app."""
+        spec = self.providers.get(kind)
+        return spec.keypad if spec is not None else Keypad.PLAIN
 
     async def finish(self) -> None:
         """Wait until the sign-ins under way are stored."""

@@ -1,6 +1,5 @@
 """``lockbridge lock``: the locks, and what is on them."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -17,11 +16,9 @@ from lockbridge.storage import hosts, locks
 from lockbridge.storage.locks import LockRow
 from lockbridge.workflows import connect
 from lockbridge.workflows.connect import BadInput
-from lockbridge.workflows.resync import Report
-from lockbridge.workflows.resync import resync as resync_lock
+from lockbridge.workflows.resync import Report, resync_all
 
 app = typer.Typer(no_args_is_help=True)
-AT_ONCE = 16
 
 
 @app.command("list")
@@ -108,7 +105,8 @@ def resync(
 
     async def work(built: Services) -> list[tuple[LockRow, Report]]:
         known = await built.database.ask(locks.locks_of_host, await the_host(built, host))
-        return await _resync(built, _chosen(known, numbers or [], every=every))
+        chosen = _chosen(known, numbers or [], every=every)
+        return list(zip(chosen, await resync_all(built, [row.id for row in chosen], built.clock.now), strict=True))
 
     with working("reading the locks and putting right what differs"):
         done = run(context, work)
@@ -127,16 +125,6 @@ def _chosen(known: Sequence[LockRow], numbers: Sequence[int], *, every: bool) ->
         msg = f"this host has no lock {stranger}: 'lockbridge lock list' shows them"
         raise BadInput(msg)
     return list(known) if every else [rows[LockId(number)] for number in numbers]
-
-
-async def _resync(built: Services, rows: Sequence[LockRow]) -> list[tuple[LockRow, Report]]:
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(row: LockRow) -> tuple[LockRow, Report]:
-        async with room:
-            return row, await resync_lock(built, row.id, built.clock.now())
-
-    return await asyncio.gather(*(one(row) for row in rows))
 
 
 def _report(report: Report) -> dict[str, Any]:

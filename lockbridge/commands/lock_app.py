@@ -1,7 +1,6 @@
 """``lockbridge lock-app``: the accounts that locks are reached through."""
 
-import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -12,7 +11,7 @@ from lockbridge.commands.addresses import SecretEnvOption, SecretOption, given_s
 from lockbridge.commands.answers import fill_in, from_environment, pairs
 from lockbridge.commands.session import HostOption, JsonOption, run, the_host
 from lockbridge.commands.show import as_json, counted, say, table, working
-from lockbridge.contract import ProviderSpec, Unreachable
+from lockbridge.contract import ProviderSpec
 from lockbridge.domain.ids import HostId, LockAppId
 from lockbridge.inbound import Hook
 from lockbridge.services import Services
@@ -23,7 +22,6 @@ from lockbridge.workflows import connect
 from lockbridge.workflows.connect import Address, BadInput
 
 app = typer.Typer(no_args_is_help=True)
-PATIENCE_SECONDS = 30
 T = TypeVar("T")
 
 SetOption = Annotated[
@@ -83,7 +81,7 @@ def add(
     async def work(built: Services) -> tuple[LockAppId, list[LockRow]]:
         owner = await the_host(built, host)
         adding = connect.add_lock_app(built, owner, kind, name or spec.title, settings, built.clock.now())
-        return await _in_time(adding, name or spec.title)
+        return await connect.in_time(adding, name or spec.title)
 
     with working(f"asking {spec.title} for its locks"):
         account, locks = run(context, work)
@@ -119,7 +117,7 @@ def try_account(
 
     async def work(built: Services) -> tuple[LockAppRow, list[LockRow]]:
         row = await _account(built, await the_host(built, host), account)
-        return row, await _in_time(connect.sync_locks(built, row, built.clock.now()), row.name)
+        return row, await connect.in_time(connect.sync_locks(built, row, built.clock.now()), row.name)
 
     with working("asking for the locks"):
         row, locks = run(context, work)
@@ -151,7 +149,7 @@ def change(
     settings = fill_in(spec, new, {name: value for name, value in row.settings.items() if name not in hidden})
 
     async def work(built: Services) -> list[LockRow]:
-        return await _in_time(connect.reconnect(built, row, settings, built.clock.now()), row.name)
+        return await connect.in_time(connect.reconnect(built, row, settings, built.clock.now()), row.name)
 
     with working(f"asking {spec.title} for its locks"):
         locks = run(context, work)
@@ -180,15 +178,6 @@ def webhook(
         return built.accounts.hooks[row.provider], address
 
     show_address(context, *run(context, work), given=bool(known), json=json)
-
-
-async def _in_time(asking: Awaitable[T], name: str) -> T:
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return await asking
-    except TimeoutError:
-        msg = f"{name} did not answer within {PATIENCE_SECONDS} s: try again later"
-        raise Unreachable(msg) from None
 
 
 async def _account(built: Services, host: HostId, account: int) -> LockAppRow:

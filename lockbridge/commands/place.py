@@ -211,6 +211,8 @@ def tell_preview(each: Preview) -> None:
     """What would be wanted on a lock, and what would be asked of it now."""
     before = {placement.id: placement for placement in each.before}
     say(f"lock {each.lock.id}, {each.lock.name}: nothing was changed; this is what would be")
+    if each.unread:
+        say(f"  it could not be read, so this is told from memory: {each.unread}")
     known = {placement.id: placement for placement in each.wanted}
     for placement in each.wanted:
         if placement != before.get(placement.id):

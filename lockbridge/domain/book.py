@@ -480,6 +480,11 @@ def cancelled(placement: Placement, cancelled_at: datetime) -> Placement:
     return ended(placement, Ended.CANCELLED, cancelled_at, removal_after_cancellation(placement.window, cancelled_at))
 
 
+def revoked(placement: Placement, now: datetime) -> Placement:
+    """A code that the host takes back comes off at once, whatever it was to wait for."""
+    return placement if placement.ended is Ended.REVOKED else ended(placement, Ended.REVOKED, now)
+
+
 def wants_code(stay: Booked) -> bool:
     """Whether the reservation is one that gets a code: only a confirmed one does."""
     return stay.status is StayStatus.CONFIRMED

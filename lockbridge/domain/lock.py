@@ -88,6 +88,8 @@ class Capabilities:
     """The answer to a push already is the confirmation."""
     confirm_within: timedelta = timedelta(minutes=15)
     can_open: bool = False
+    has_log: bool = False
+    """The lock's own log can be asked for: who opened when, as far as the lock app tells."""
     pin_rules: PinRules = field(default_factory=PinRules)
     name_rules: NameRules = field(default_factory=NameRules)
 

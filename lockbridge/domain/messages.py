@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +28,7 @@ SHORT_CODES: Mapping[str, str] = {
     "guest_phone_last4": "The last four digits of the guest's phone number.",
     "backup_code": "The backup code that was given to the stay.",
     "operations_smartlock_code": "The staff code of the property.",
+    "guest_page": "The address of the guest's own page: the way in, the code when its time has come, help at the door.",
 }
 """The short codes of R34, each with its meaning in one sentence."""
 
@@ -81,9 +82,11 @@ class HostAlarm(StrEnum):
     PROPERTY_UNKNOWN = "property_unknown"
     SOURCES_DISAGREE = "sources_disagree"
     STAY_MISSING = "stay_missing"
+    GUEST_AT_DOOR = "guest_at_door"
 
 
 GRAVEST = (
+    HostAlarm.GUEST_AT_DOOR,
     HostAlarm.PUSH_FAILED,
     HostAlarm.ARRIVALS_AT_RISK,
     HostAlarm.ACCOUNT_DISCONNECTED,
@@ -107,6 +110,26 @@ def gravity(alarm: HostAlarm) -> int:
 
 
 _OVER = (HostAlarm.CODE_SET, HostAlarm.LOCK_ONLINE, HostAlarm.BATTERY_OK, HostAlarm.ACCOUNT_CONNECTED)
+
+
+QUIET_IF_WISHED = frozenset(
+    {
+        *_OVER,
+        HostAlarm.SOURCE_CONNECTED,
+        HostAlarm.SOURCE_READABLE,
+        HostAlarm.WEBHOOKS_HEARD,
+        HostAlarm.WEBHOOKS_SILENT,
+        HostAlarm.CODE_CHANGED_BY_HAND,
+        HostAlarm.FIELD_NOT_WRITTEN,
+        HostAlarm.SOURCES_DISAGREE,
+    }
+)
+"""What lockbridge sees to by itself, and what is over: no guest stands before a closed door for want of the e-mail."""
+
+
+def is_wanted(alarm: HostAlarm, off: Collection[str]) -> bool:
+    """Whether a host gets the e-mail: what can leave a guest before a closed door cannot be switched off."""
+    return alarm not in QUIET_IF_WISHED or alarm.value not in off
 
 
 class UnknownShortCode(ValueError):
@@ -246,6 +269,8 @@ class StayFacts:
     phone: str | None = field(default=None, repr=False)
     doors: tuple[DoorCode, ...] = ()
     staff: tuple[DoorCode, ...] = ()
+    page: str = field(default="", repr=False)
+    """The address of the guest's page; who has it sees the code."""
     language: str = "en"
 
     @property
@@ -290,6 +315,7 @@ def short_code_values(facts: StayFacts, dates: DateStyle = PLAIN_DATES) -> dict[
         "guest_phone_last4": facts.phone_last4,
         "backup_code": facts.backup_code,
         "operations_smartlock_code": smartlock_code_text(facts.staff),
+        "guest_page": facts.page,
     }
 
 

@@ -26,6 +26,29 @@ class Role(StrEnum):
     SUPPORT = "support"
 
 
+MEMBER_ROLES = (Role.OWNER, Role.MANAGER, Role.STAFF)
+"""What a member of a host can be."""
+
+
+class LastOwner(ValueError):
+    """A host keeps at least one owner: nobody else could let people in."""
+
+
+def check_owner_left(before: Role, after: Role | None, owners: int) -> None:
+    """Refuse to take away a host's last owner; ``after`` None: they leave. Raises :class:`LastOwner`."""
+    if before is Role.OWNER and after is not Role.OWNER and owners <= 1:
+        msg = "this is the host's last owner: make somebody else an owner first"
+        raise LastOwner(msg)
+
+
+class PersonMail(StrEnum):
+    """The e-mails somebody who signs in can get; each is a file under ``templates/email/person/``."""
+
+    INVITATION = "invitation"
+    PASSWORD = "password"  # noqa: S105 - the name of an e-mail
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - as above
+
+
 class Right(StrEnum):
     """Something one may do at a host."""
 
@@ -62,6 +85,23 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 def may(role: Role, right: Right) -> bool:
     """Whether the role has the right."""
     return right in RIGHTS[role]
+
+
+class Scope(StrEnum):
+    """What a key of the public API may be used for."""
+
+    STAYS_READ = "stays:read"
+    STAYS_WRITE = "stays:write"
+    CODES_READ = "codes:read"
+    """Codes and their status, without digits."""
+    CODES_REVEAL = "codes:reveal"
+    """The digits, too."""
+    LOCKS_READ = "locks:read"
+    LOCKS_WRITE = "locks:write"
+    PROPERTIES_READ = "properties:read"
+    PROPERTIES_WRITE = "properties:write"
+    EVENTS_READ = "events:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class WeakPassword(ValueError):

@@ -39,6 +39,8 @@ class PinReason(StrEnum):
     PROVIDER_CHOOSES = "provider_chooses"
     REPLACED = "replaced"
     """A duplicate, or refused, at the lock itself (R11)."""
+    REISSUED = "reissued"
+    """The host asked for other digits."""
     EXHAUSTED = "exhausted"
 
 
@@ -52,6 +54,7 @@ _SENTENCES = {
     PinReason.PHONE_TAKEN: "The PIN is random: the digits of the guest's phone number are in use on a lock",
     PinReason.PROVIDER_CHOOSES: "The lock's maker chooses the PIN",
     PinReason.REPLACED: "The PIN was replaced: the lock refused the first one",
+    PinReason.REISSUED: "The PIN is random: another one was asked for",
     PinReason.EXHAUSTED: "No PIN could be found that every lock takes and none uses",
 }
 

@@ -37,3 +37,39 @@ class CodeSettings:
         if "pin_mode" in wanted:
             wanted["pin_mode"] = PinMode(wanted["pin_mode"])
         return replace(self, **wanted)
+
+
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "pin_length": (3, 12),
+    "buffer_before_minutes": (0, 2880),
+    "buffer_after_minutes": (0, 2880),
+    "phone_wait_minutes": (0, 1440),
+}
+"""The least and the most of what is counted."""
+_YES_OR_NO: Mapping[str, bool] = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def read_setting(name: str, said: object) -> Any:
+    """The value of a setting of codes as somebody wrote it. Raises ValueError, saying what it may be."""
+    if name not in {field.name for field in fields(CodeSettings)}:
+        msg = f"there is no such setting: there are {', '.join(field.name for field in fields(CodeSettings))}"
+        raise ValueError(msg)
+    if name in LIMITS:
+        return _counted(str(said).strip(), *LIMITS[name])
+    word = str(said).strip().casefold()
+    if name == "pin_mode":
+        if word not in set(PinMode):
+            msg = f"{said!r} is neither of {' and '.join(PinMode)}"
+            raise ValueError(msg)
+        return word
+    if word not in _YES_OR_NO:
+        msg = f"{said!r} is neither yes nor no"
+        raise ValueError(msg)
+    return _YES_OR_NO[word]
+
+
+def _counted(said: str, least: int, most: int) -> int:
+    if not (said.isascii() and said.isdigit() and len(said) < 6 and least <= int(said) <= most):  # noqa: PLR2004 - five digits are enough for all of them
+        msg = f"{said!r} is no whole number from {least} to {most}"
+        raise ValueError(msg)
+    return int(said)

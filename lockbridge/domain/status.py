@@ -1,5 +1,6 @@
 """What a host is shown for a code on a lock (R39): one word, the reason, and what happens next."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -48,6 +49,22 @@ def shown(placement: Placement, now: datetime, *, backup_given: bool = False) ->
     return Shown(
         Status.PENDING, placement.detail or "", max(placement.push_at, placement.hold_until or placement.push_at)
     )
+
+
+_GRAVEST = (
+    Status.FAILED,
+    Status.BACKUP_GIVEN,
+    Status.PENDING,
+    Status.REMOVING,
+    Status.SCHEDULED,
+    Status.SET,
+    Status.REMOVED,
+)
+
+
+def together(lines: Iterable[Shown]) -> Shown | None:
+    """How a code stands on all its locks: as on the one where it stands worst. None: it is on no lock."""
+    return min(lines, key=lambda line: _GRAVEST.index(line.status), default=None)
 
 
 def _going(placement: Placement, now: datetime) -> Shown:

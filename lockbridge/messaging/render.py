@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from lockbridge.domain.messages import (
+    SHORT_CODES,
     DateStyle,
     DoorCode,
     GuestMessage,
@@ -21,6 +22,7 @@ from lockbridge.domain.messages import (
     fill,
     short_code_values,
 )
+from lockbridge.domain.people import PersonMail
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -90,6 +92,21 @@ class Renderer:
         page = self._env.get_template("guest/written.html").render(body=breaks(Markup(marked_up)))  # noqa: S704 - escaped
         return Text(one_line(fill(subject, known, dates=dates)), fill(clean(body), known, dates=dates), page)
 
+    def as_written(self, kind: GuestMessage, language: str) -> Text:
+        """The message as a host would have written it: its short codes stand in it. To begin a text of one's own."""
+        spoken = self._spoken(language)
+        values = {name: f"%{name}%" for name in SHORT_CODES} | {"other_codes": ""}
+        subject, text = (
+            self._env.get_template(f"guest/{spoken}/{kind}/{part}").render(values)
+            for part in ("subject.txt", "body.txt")
+        )
+        return Text(one_line(subject), text.rstrip() + "\n")
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages in which there are templates, English first."""
+        return sorted(self._folders.values(), key=lambda language: (language != FALLBACK_LANGUAGE, language))
+
     def render_host(self, alarm: HostAlarm, context: Mapping[str, object]) -> Text:
         """The e-mail to the host; ``context`` holds at least :meth:`variables`. Instants are written as they are given.
 
@@ -98,6 +115,15 @@ class Renderer:
         subject, body = self._alarm(alarm)
         values = {name: _shown(value) for name, value in ({"arrivals": ()} | dict(context)).items()}
         return Text(one_line(subject.render(values)), body.render(values).rstrip() + "\n")
+
+    def render_person(self, kind: PersonMail, context: Mapping[str, object]) -> Text:
+        """The e-mail to somebody who signs in, or will.
+
+        Raises jinja2.UndefinedError when a variable is missing.
+        """
+        whole = self._env.get_template(f"email/person/{kind}.txt").render(_shown(context))
+        subject, _, body = whole.partition("\n")
+        return Text(one_line(subject), body.strip() + "\n")
 
     def render_several(self, alarms: Sequence[Text]) -> Text:
         """One e-mail for several alarms, the gravest first."""
@@ -112,6 +138,10 @@ class Renderer:
 
         parsed = self._env.parse(self._source(alarm))
         return frozenset(meta.find_undeclared_variables(parsed)) - {"arrivals"}
+
+    def dates(self, language: str) -> DateStyle:
+        """How a language writes days and times."""
+        return self._date_style(self._spoken(language))
 
     def speaks(self, language: str) -> bool:
         """Whether there are templates in this language."""

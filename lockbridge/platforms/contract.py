@@ -1,8 +1,9 @@
 """What a booking platform must do: read its webhooks, be asked for reservations, take the door code back.
 
 A platform is a module in this folder that exports one :class:`Platform`. Three ways lead from it to stays: its
-webhooks (``hook``), its API (``connect``), or a calendar feed (``feed``). A webhook is a hint, the API is the truth:
-where a host has connected the API, every webhook leads to the reservation being read again.
+webhooks (``hook``), its API (``connect``), or a calendar feed (``feed``) – or the host brings them (``by_sheet``).
+A webhook is a hint, the API is the truth: where a host has connected the API, every webhook leads to the reservation
+being read again.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -290,5 +291,7 @@ class Platform:
     """Whether there is a field for the door code."""
     sends_messages: bool = False
     """Whether guests can be written to through its inbox."""
+    by_sheet: bool = False
+    """Its stays are those of sheets that hosts import: there is nothing to connect."""
     maturity: str = ""
     """Against what it was tested, honestly."""

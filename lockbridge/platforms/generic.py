@@ -1,6 +1,10 @@
 """Any system of your own: a documented JSON shape signed by Standard Webhooks (``docs/platform-generic.md``)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import orjson
 
 from lockbridge import signatures
 from lockbridge.domain.stay import StayStatus
@@ -87,3 +91,36 @@ HOOK = Hook[Event](
 )
 
 PLATFORM = Platform(key=KEY, title=HOOK.title, hook=HOOK)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A reservation to try things out with."""
+
+    id: str
+    property: str
+    arrival: date
+    departure: date
+    check_in: str | None
+    """Local, ``HH:MM``."""
+    email: str = field(repr=False)
+    said_at: datetime
+    cancelled: bool = False
+
+
+def example(booking: Example) -> bytes:
+    """The body of a webhook that tells an invented reservation in the documented shape."""
+    data = {
+        "id": booking.id,
+        "code": "TEST",
+        "property": booking.property,
+        "status": "cancelled" if booking.cancelled else "confirmed",
+        "arrival": booking.arrival,
+        "departure": booking.departure,
+        "check_in": booking.check_in,
+        "guest": {"name": "Test Guest", "first_name": "Test", "email": booking.email, "id": booking.id},
+        "channel": "direct",
+        "updated_at": booking.said_at,
+    }
+    kind = CANCELLED if booking.cancelled else "reservation.created"
+    return orjson.dumps({"type": kind, "timestamp": booking.said_at, "data": data})

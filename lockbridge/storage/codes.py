@@ -334,6 +334,13 @@ def staff_on(connection: Connection, vault: Vault, locks: Collection[LockId]) ->
     return [_placed(row, vault) for row in connection.execute(theirs.order_by(PLACEMENT.c.code_id, PLACEMENT.c.id))]
 
 
+def staff_of_host(connection: Connection, vault: Vault, host: HostId) -> list[Placed]:
+    """The live staff codes of a host (R42), those that are coming off too; the oldest code first."""
+    mine = PLACEMENT.c.lock_id.in_(select(LOCK.c.id).where(LOCK.c.host_id == host))
+    theirs = _live().where(mine, PLACEMENT.c.kind == CodeKind.STAFF.value)
+    return [_placed(row, vault) for row in connection.execute(theirs.order_by(PLACEMENT.c.code_id, PLACEMENT.c.id))]
+
+
 def due_watches(connection: Connection, vault: Vault, now: datetime, limit: int) -> list[Placed]:
     """The arrivals to be looked at now (R24, R43)."""
     due = (
@@ -366,9 +373,18 @@ class Unset(NamedTuple):
 
 
 def unset_before(
-    connection: Connection, until: datetime, now: datetime, after: tuple[datetime, int], limit: int
+    connection: Connection,
+    until: datetime,
+    now: datetime,
+    after: tuple[datetime, int],
+    limit: int,
+    *,
+    host: HostId | None = None,
 ) -> list[Unset]:
-    """Live codes that open by ``until``, are due and not confirmed (R23), in pages by (opens, id) after ``after``."""
+    """Live codes that open by ``until``, are due and not confirmed (R23), in pages by (opens, id) after ``after``.
+
+    ``host``: those of one host only.
+    """
     live_at, key = after
     page = (
         select(PLACEMENT.c.id, PLACEMENT.c.lock_id, PLACEMENT.c.live_at)
@@ -382,7 +398,8 @@ def unset_before(
         .order_by(PLACEMENT.c.live_at, PLACEMENT.c.id)
         .limit(limit)
     )
-    return list(starmap(Unset, connection.execute(page)))
+    wanted = page if host is None else page.where(PLACEMENT.c.host_id == host)
+    return list(starmap(Unset, connection.execute(wanted)))
 
 
 def stays_of_codes(connection: Connection, codes: Collection[CodeId]) -> dict[CodeId, StayId]:

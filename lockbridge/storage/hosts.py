@@ -1,12 +1,12 @@
 """Questions about hosts and what they connected: properties, lock apps, matches, webhook addresses."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, time
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.book import PropertyFacts
@@ -42,6 +42,7 @@ class HostRow:
     language: str
     settings: Mapping[str, Any]
     hook: HostHook | None = None
+    is_demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class PropertyRow:
     check_in: str
     check_out: str
     settings: Mapping[str, Any]
+    address: str | None = None
+    arrival_note: str | None = None
+    language: str | None = None
+    """In which its guests are written to where neither they nor a rule say another."""
 
     @property
     def usual_times(self) -> tuple[time, time]:
@@ -116,6 +121,18 @@ class Secret(str):
         return "Secret(…)"
 
 
+@dataclass(frozen=True, slots=True)
+class GuestHelp:
+    """Whom guests may turn to, as their page says, and whether they may have the door opened from there."""
+
+    contact_name: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    note: str = field(default="", repr=False)
+    may_open: bool = False
+    """While the stay is on, where the lock app can."""
+
+
 def add_host(connection: Connection, vault: Vault, name: str, email: str, language: str, now: datetime) -> HostId:
     """Store a new host."""
     values = {"name": name, "email_sealed": vault.seal(email, EMAIL), "language": language, "settings": {}}
@@ -136,7 +153,7 @@ def all_hosts(connection: Connection, vault: Vault) -> list[HostRow]:
 def _host(row: Row[Any], vault: Vault) -> HostRow:
     email = vault.open(row.email_sealed, EMAIL) if row.email_sealed else None
     hook = HostHook(**open_json(vault, row.hook_sealed, HOOK)) if row.hook_sealed else None
-    return HostRow(HostId(row.id), row.name, email, row.language, row.settings, hook)
+    return HostRow(HostId(row.id), row.name, email, row.language, row.settings, hook, row.is_demo)
 
 
 def set_hook(connection: Connection, vault: Vault, host: HostId, hook: HostHook | None) -> None:
@@ -160,6 +177,35 @@ def has_hook(connection: Connection, host: HostId) -> bool:
 def set_host_settings(connection: Connection, host: HostId, settings: Mapping[str, Any]) -> None:
     """Replace a host's overrides."""
     connection.execute(update(HOST).where(HOST.c.id == host).values(settings=dict(settings)))
+
+
+def change_host(connection: Connection, vault: Vault, host: HostId, name: str, email: str, language: str) -> None:
+    """Give a host another name, address for alarms, or language."""
+    values = {"name": name, "email_sealed": vault.seal(email, EMAIL), "language": language}
+    connection.execute(update(HOST).where(HOST.c.id == host).values(**values))
+
+
+def guest_help(connection: Connection, vault: Vault, host: HostId) -> GuestHelp:
+    """What the host's guests are told on their page; all empty until the host has said something."""
+    sealed = connection.execute(select(HOST.c.guests_sealed).where(HOST.c.id == host)).scalar_one_or_none()
+    return GuestHelp(**open_json(vault, sealed, GUESTS)) if sealed else GuestHelp()
+
+
+def set_guest_help(connection: Connection, vault: Vault, host: HostId, given: GuestHelp) -> None:
+    """What the host's guests are told from now on."""
+    sealed = seal_json(vault, asdict(given), GUESTS)
+    connection.execute(update(HOST).where(HOST.c.id == host).values(guests_sealed=sealed))
+
+
+def alarms_off(connection: Connection, host: HostId) -> frozenset[str]:
+    """The kinds of alarm the host wants no e-mail about."""
+    said = connection.execute(select(HOST.c.alarms_off).where(HOST.c.id == host)).scalar_one_or_none()
+    return frozenset((said or {}).get("off", ()))
+
+
+def set_alarms_off(connection: Connection, host: HostId, kinds: Collection[str]) -> None:
+    """Which kinds of alarm the host wants no e-mail about from now on."""
+    connection.execute(update(HOST).where(HOST.c.id == host).values(alarms_off={"off": sorted(kinds)}))
 
 
 def add_property(connection: Connection, host: HostId, values: Mapping[str, Any], now: datetime) -> PropertyId:
@@ -186,6 +232,15 @@ def add_property_ref(
     connection.execute(
         statement.on_conflict_do_update(index_elements=same_name, set_={"property_id": statement.excluded.property_id})
     )
+
+
+def drop_property_ref(
+    connection: Connection, host: HostId, property_id: PropertyId, platform: str, external_id: str
+) -> bool:
+    """Forget how a platform names a property; stays that came keep it. False when it is not named so."""
+    mine = (PROPERTY_REF.c.host_id == host, PROPERTY_REF.c.property_id == property_id)
+    named = (PROPERTY_REF.c.platform == platform, PROPERTY_REF.c.external_id == external_id)
+    return connection.execute(delete(PROPERTY_REF).where(*mine, *named)).rowcount == 1
 
 
 def find_property(connection: Connection, host: HostId, platform: str, external_id: str) -> PropertyId | None:
@@ -234,6 +289,9 @@ def _property(row: Row[Any]) -> PropertyRow:
         row.check_in,
         row.check_out,
         row.settings,
+        row.address,
+        row.arrival_note,
+        row.language,
     )
 
 
@@ -244,9 +302,11 @@ def host_settings(connection: Connection, hosts: Collection[HostId]) -> dict[Hos
 
 
 def match(connection: Connection, host: HostId, property_id: PropertyId, lock: LockId) -> bool:
-    """Match a lock with a property (R1). False when they were matched already."""
+    """Match a lock with a property (R1), as its last door. False when they were matched already."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(MATCH).values(host_id=host, property_id=property_id, lock_id=lock)
+    last = select(func.coalesce(func.max(MATCH.c.position), 0) + 1).where(MATCH.c.property_id == property_id)
+    values = {"host_id": host, "property_id": property_id, "lock_id": lock, "position": last.scalar_subquery()}
+    statement = dialect.insert(MATCH).values(**values)
     return connection.execute(statement.on_conflict_do_nothing().returning(MATCH.c.lock_id)).first() is not None
 
 
@@ -257,13 +317,40 @@ def unmatch(connection: Connection, host: HostId, property_id: PropertyId, lock:
 
 
 def matches(connection: Connection, property_ids: Collection[PropertyId]) -> list[tuple[PropertyId, LockId]]:
-    """Which locks open these properties."""
+    """Which locks open these properties, in the order in which a guest comes to the doors."""
     found = connection.execute(
         select(MATCH.c.property_id, MATCH.c.lock_id)
         .where(MATCH.c.property_id.in_(property_ids))
-        .order_by(MATCH.c.property_id, MATCH.c.lock_id)
+        .order_by(MATCH.c.property_id, MATCH.c.position, MATCH.c.lock_id)
     )
     return [(PropertyId(row.property_id), LockId(row.lock_id)) for row in found]
+
+
+def matches_of_host(connection: Connection, host: HostId) -> list[tuple[PropertyId, LockId]]:
+    """Which locks open which properties of a host, in the order in which a guest comes to the doors."""
+    mine = select(MATCH.c.property_id, MATCH.c.lock_id).where(MATCH.c.host_id == host)
+    found = connection.execute(mine.order_by(MATCH.c.property_id, MATCH.c.position, MATCH.c.lock_id))
+    return [(PropertyId(row.property_id), LockId(row.lock_id)) for row in found]
+
+
+def order_doors(connection: Connection, host: HostId, property_id: PropertyId, doors: Sequence[LockId]) -> None:
+    """Note in which order a guest comes to the locks of a property."""
+    for position, lock in enumerate(doors, 1):
+        mine = (MATCH.c.host_id == host, MATCH.c.property_id == property_id, MATCH.c.lock_id == lock)
+        connection.execute(update(MATCH).where(*mine).values(position=position))
+
+
+def way_in(connection: Connection, property_id: PropertyId) -> tuple[str, str]:
+    """A property's address, and how to find its door; empty where the host has said nothing."""
+    found = select(PROPERTY.c.address, PROPERTY.c.arrival_note).where(PROPERTY.c.id == property_id)
+    row = connection.execute(found).one()
+    return row.address or "", row.arrival_note or ""
+
+
+def door_order(connection: Connection, property_id: PropertyId) -> dict[LockId, int]:
+    """The locks that open a property, each with its place on the guest's way."""
+    found = select(MATCH.c.lock_id, MATCH.c.position).where(MATCH.c.property_id == property_id)
+    return {LockId(row.lock_id): row.position for row in connection.execute(found)}
 
 
 def properties_of_lock(connection: Connection, lock: LockId) -> list[PropertyId]:
@@ -293,6 +380,11 @@ def change_lock_app(
     mine = (LOCK_APP.c.host_id == host, LOCK_APP.c.id == app)
     sealed = seal_json(vault, settings, CREDENTIALS)
     connection.execute(update(LOCK_APP).where(*mine).values(settings_sealed=sealed))
+
+
+def rename_lock_app(connection: Connection, host: HostId, app: LockAppId, name: str) -> None:
+    """Call an account something else."""
+    connection.execute(update(LOCK_APP).where(LOCK_APP.c.host_id == host, LOCK_APP.c.id == app).values(name=name))
 
 
 def lock_apps(connection: Connection, vault: Vault, ids: Collection[LockAppId]) -> dict[LockAppId, LockAppRow]:
@@ -393,3 +485,9 @@ def endpoints_of_host(connection: Connection, host: HostId) -> list[tuple[Endpoi
     """A host's addresses for booking platforms without what is secret in them: id, platform, since when."""
     mine = select(ENDPOINT).where(ENDPOINT.c.host_id == host, ENDPOINT.c.lock_app_id.is_(None)).order_by(ENDPOINT.c.id)
     return [(EndpointId(row.id), row.platform, row.created_at) for row in connection.execute(mine)]
+
+
+def endpoints_of_app(connection: Connection, host: HostId, app: LockAppId) -> list[datetime]:
+    """Since when a lock app's cloud has had each of its addresses for webhooks."""
+    mine = select(ENDPOINT.c.created_at).where(ENDPOINT.c.host_id == host, ENDPOINT.c.lock_app_id == app)
+    return list(connection.execute(mine.order_by(ENDPOINT.c.id)).scalars())

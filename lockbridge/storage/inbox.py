@@ -111,6 +111,48 @@ def of_host(
     return [_stored(row, vault) for row in connection.execute(wanted)]
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A webhook as a list shows it: whose, when, and what became of it; not what it says."""
+
+    id: DeliveryId
+    platform: str
+    received_at: datetime
+    state: str
+    attempts: int
+    error: str | None
+    next_at: datetime | None
+    readable: bool
+    """Whether it can be read again: what it said is still kept."""
+
+
+def lines(
+    connection: Connection, host: HostId, *, state: str | None, before: DeliveryId | None, limit: int
+) -> list[Line]:
+    """A host's webhooks, newest first; ``before``: those that came before that one."""
+    kept = DELIVERY.c.body_sealed.is_not(None).label("readable")
+    names = ("id", "platform", "received_at", "state", "attempts", "error", "next_at")
+    wanted = select(*(DELIVERY.c[name] for name in names), kept).where(DELIVERY.c.host_id == host)
+    if state is not None:
+        wanted = wanted.where(DELIVERY.c.state == state)
+    if before is not None:
+        wanted = wanted.where(DELIVERY.c.id < before)
+    found = connection.execute(wanted.order_by(DELIVERY.c.id.desc()).limit(limit))
+    return [
+        Line(
+            DeliveryId(row.id),
+            row.platform,
+            row.received_at,
+            row.state,
+            row.attempts,
+            row.error,
+            row.next_at,
+            bool(row.readable),
+        )
+        for row in found
+    ]
+
+
 def _stored(row: Row[Any], vault: Vault) -> Stored:
     return Stored(
         DeliveryId(row.id),

@@ -57,6 +57,13 @@ def of_lock(connection: Connection, host: HostId, lock: LockId) -> list[Entry]:
     return _entries(connection, host, HISTORY.c.lock_id == lock)
 
 
+def latest_of_lock(connection: Connection, host: HostId, lock: LockId, limit: int) -> list[Entry]:
+    """The last things that happened on a lock, the newest first."""
+    mine = select(HISTORY.c.id).where(HISTORY.c.host_id == host, HISTORY.c.lock_id == lock)
+    last = mine.order_by(HISTORY.c.id.desc()).limit(limit).scalar_subquery()
+    return _entries(connection, host, HISTORY.c.id.in_(last))[::-1]
+
+
 def _entries(connection: Connection, host: HostId, about: Any) -> list[Entry]:
     found = select(HISTORY).where(HISTORY.c.host_id == host, about).order_by(HISTORY.c.id)
     return [

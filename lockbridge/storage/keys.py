@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lockbridge.storage import accounts, hosts, inbox, outbox, people, rows, sources, tables
+from lockbridge.storage import accounts, hosts, inbox, outbox, people, rows, sources, tables, uploads
 from lockbridge.storage.tables import HOST, KEY_CHECK
 from lockbridge.storage.vault import MissingKey, Vault, WrongKey
 
@@ -35,6 +35,7 @@ SEALED = (
     Sealed(tables.PERSON, "totp_sealed", people.TOTP),
     Sealed(tables.TICKET, "email_sealed", people.TICKET_EMAIL),
     Sealed(tables.API_ANSWER, "body_sealed", rows.API_ANSWER),
+    Sealed(tables.UPLOAD, "rows_sealed", uploads.ROWS),
     Sealed(tables.GUEST_LINK, "token_sealed", rows.GUEST_LINK),
     Sealed(tables.SOURCE, "settings_sealed", sources.SETTINGS),
     Sealed(tables.SOURCE_TOKEN, "token_sealed", accounts.TOKEN),

@@ -305,6 +305,13 @@ def live_placements(connection: Connection, vault: Vault, lock: LockId) -> list[
     return [to_placement(row, vault) for row in connection.execute(live.order_by(PLACEMENT.c.id))]
 
 
+def ours_on(connection: Connection, locks: Collection[LockId]) -> dict[LockId, int]:
+    """How many codes of ours these locks took, as far as is known: for those that cannot be asked."""
+    taken = (PLACEMENT.c.lock_id.in_(locks), PLACEMENT.c.live_at.is_not(None), PLACEMENT.c.ref.is_not(None))
+    counted = select(PLACEMENT.c.lock_id, func.count().label("held")).where(*taken).group_by(PLACEMENT.c.lock_id)
+    return {LockId(row.lock_id): row.held for row in connection.execute(counted)}
+
+
 def poke_locks(connection: Connection, locks: Collection[LockId], at: datetime) -> None:
     """Have these locks looked after no later than ``at``."""
     poke_each(connection, dict.fromkeys(locks, at))

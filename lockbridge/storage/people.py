@@ -154,6 +154,17 @@ def owners(connection: Connection, host: HostId) -> int:
     return connection.execute(select(func.count()).select_from(MEMBERSHIP).where(*mine)).scalar_one()
 
 
+def guard_members(connection: Connection, host: HostId) -> None:
+    """Keep others from changing who works for the host until this transaction ends."""
+    connection.execute(select(HOST.c.id).where(HOST.c.id == host).with_for_update()).all()
+
+
+def all_people(connection: Connection, vault: Vault) -> list[tuple[PersonRow, list[Workplace]]]:
+    """Everybody, and for whom they work: for the operator's commands."""
+    rows = connection.execute(select(PERSON).order_by(PERSON.c.id)).all()
+    return [(_to_person(row, vault), workplaces(connection, PersonId(row.id), support=False)) for row in rows]
+
+
 def workplaces(connection: Connection, person: PersonId, *, support: bool) -> list[Workplace]:
     """The hosts a person may enter, by name; with ``support`` every host (the one question that crosses hosts)."""
     roles = (MEMBERSHIP.c.host_id == HOST.c.id) & (MEMBERSHIP.c.person_id == person)

@@ -117,3 +117,9 @@ def set_text(connection: Connection, host: HostId, text: Written, now: datetime)
     words = {"subject": text.subject, "body": text.body, "changed_at": now}
     new = dialect.insert(MESSAGE_TEXT).values(host_id=host, name=text.name, language=text.language, **words)
     connection.execute(new.on_conflict_do_update(index_elements=["host_id", "name", "language"], set_=words))
+
+
+def drop_text(connection: Connection, host: HostId, name: str, language: str) -> bool:
+    """Forget a text in one language. False when there was none."""
+    mine = (MESSAGE_TEXT.c.host_id == host, MESSAGE_TEXT.c.name == name, MESSAGE_TEXT.c.language == language)
+    return connection.execute(delete(MESSAGE_TEXT).where(*mine)).rowcount > 0

@@ -36,6 +36,8 @@ class SourceRow:
     read_at: datetime | None = None
     failures: int = 0
     unannounced_since: datetime | None = None
+    announced_at: datetime | None = None
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def _source(row: Row[Any], vault: Vault) -> SourceRow:
         read_at=row.read_at,
         failures=row.failures,
         unannounced_since=row.unannounced_since,
+        announced_at=row.announced_at,
+        next_at=row.next_at,
     )
 
 

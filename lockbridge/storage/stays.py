@@ -74,6 +74,8 @@ class StayRow:
     code: CodeId | None
     trouble: str | None
     created_at: datetime
+    revoked_at: datetime | None = None
+    """Since when the host wants no code for it; None: it has one as any other."""
 
     def api_ref(self) -> str:
         """How the platform's API names the reservation."""
@@ -86,7 +88,7 @@ class StayRow:
         """
         return Booked(
             id=self.id,
-            status=StayStatus.BLOCKED if self.owner_stay and not owner_codes else self.status,
+            status=StayStatus.BLOCKED if self._without_code(owner_codes=owner_codes) else self.status,
             arrival=self.arrival,
             departure=self.departure,
             check_in=_time(self.host_check_in or self.check_in),
@@ -99,6 +101,9 @@ class StayRow:
             code=self.code,
             several_stays=several_stays,
         )
+
+    def _without_code(self, *, owner_codes: bool) -> bool:
+        return self.revoked_at is not None or (self.owner_stay and not owner_codes)
 
     def _platform_guest(self) -> str | None:
         return self.contact.platform_guest and f"{self.platform}:{self.contact.platform_guest}"
@@ -149,6 +154,7 @@ def to_stay(row: Row[Any], vault: Vault) -> StayRow:
         code=None if row.code_id is None else CodeId(row.code_id),
         trouble=row.trouble,
         created_at=row.created_at,
+        revoked_at=row.revoked_at,
     )
 
 
@@ -332,6 +338,17 @@ def set_host_times(
     return connection.execute(mine.values(**values)).rowcount == 1
 
 
+def with_code(connection: Connection, host: HostId, code: CodeId) -> list[StayId]:
+    """The stays of a host that share a code (R44; usually one)."""
+    theirs = select(STAY.c.id).where(STAY.c.host_id == host, STAY.c.code_id == code).order_by(STAY.c.id)
+    return [StayId(key) for key in connection.execute(theirs).scalars()]
+
+
+def set_revoked(connection: Connection, stays: Collection[StayId], since: datetime | None) -> None:
+    """Note that these stays are to have no code since an instant; None: that they are to have one again."""
+    connection.execute(update(STAY).where(STAY.c.id.in_(stays)).values(revoked_at=since))
+
+
 def due_for_planning(connection: Connection, now: datetime, limit: int) -> list[tuple[StayId, PropertyId | None]]:
     """The stays to be planned now, kept from other processes until this transaction ends.
 
@@ -350,11 +367,28 @@ def due_for_planning(connection: Connection, now: datetime, limit: int) -> list[
     return [(StayId(row.id), None if row.property_id is None else PropertyId(row.property_id)) for row in found]
 
 
+def due_of_host(
+    connection: Connection, host: HostId, now: datetime, limit: int
+) -> list[tuple[StayId, PropertyId | None]]:
+    """The stays of a host that are to be planned now, the soonest arrivals first, kept until this transaction ends."""
+    due = select(STAY.c.id, STAY.c.property_id).where(STAY.c.host_id == host, STAY.c.plan_at <= now)
+    found = connection.execute(due.order_by(STAY.c.arrival, STAY.c.id).limit(limit).with_for_update())
+    return [(StayId(row.id), None if row.property_id is None else PropertyId(row.property_id)) for row in found]
+
+
 def _guarded(connection: Connection, found: Iterable[Row[int, int | None]]) -> set[int]:
     """Of these stays' properties, those that nobody else is planning; from now on nobody else can."""
     places = select(PROPERTY.c.id).where(PROPERTY.c.id.in_({row.property_id for row in found} - {None}))
     mine = places.order_by(PROPERTY.c.id).with_for_update(key_share=True, skip_locked=True)
     return set(connection.execute(mine).scalars())
+
+
+def coming(connection: Connection, host: HostId, today: date) -> dict[PropertyId, tuple[int, date]]:
+    """How many confirmed stays each property of a host has from a day on, and when the first of them arrives."""
+    live = (STAY.c.host_id == host, STAY.c.departure >= today, STAY.c.status == StayStatus.CONFIRMED)
+    counted = select(STAY.c.property_id, func.count(), func.min(STAY.c.arrival)).where(*live)
+    found = connection.execute(counted.where(STAY.c.property_id.is_not(None)).group_by(STAY.c.property_id))
+    return {PropertyId(place): (number, first) for place, number, first in found}
 
 
 def next_plan_at(connection: Connection) -> datetime | None:

@@ -106,6 +106,8 @@ class Property(Table, table=True):
     address: str | None = None
     """Where it is, and ``arrival_note`` how to find the door: shown to its guests only."""
     arrival_note: str | None = None
+    language: str | None = None
+    """In which its guests are written to where neither they nor a rule say another."""
     settings: dict[str, Any] = _json()
     created_at: datetime = _instant()
 
@@ -306,7 +308,11 @@ class Endpoint(Table, table=True):
 class Delivery(Table, table=True):
     """The inbox: one webhook as it came. ``state``: waiting, done, ignored, dead."""
 
-    __table_args__ = (UniqueConstraint("endpoint_id", "dedupe_key"), _work("delivery", "next_at"))
+    __table_args__ = (
+        UniqueConstraint("endpoint_id", "dedupe_key"),
+        _work("delivery", "next_at"),
+        Index("ix_delivery_host_id_id", "host_id", "id"),
+    )
 
     id: int | None = _key()
     host_id: int = _to("host.id")
@@ -376,6 +382,8 @@ class Stay(Table, table=True):
     plan_at: datetime | None = _instant(nullable=True)
     ends_at: datetime | None = _instant(nullable=True)
     erased_at: datetime | None = _instant(nullable=True)
+    revoked_at: datetime | None = _instant(nullable=True)
+    """Since when the host wants no code for it: its code is off its locks until one is issued again."""
 
 
 class Code(Table, table=True):
@@ -736,6 +744,19 @@ class Task(Table, table=True):
     ended_at: datetime | None = _instant(nullable=True)
 
 
+class Upload(Table, table=True):
+    """A sheet that somebody wants to import: kept, sealed, until it was or for a day."""
+
+    __table_args__ = (Index("ix_upload_host_id_id", "host_id", "id"),)
+
+    id: int | None = _key()
+    host_id: int = _to("host.id")
+    kind: str
+    name: str
+    rows_sealed: bytes | None = _sealed()
+    created_at: datetime = _instant()
+
+
 class History(Table, table=True):
     """What was decided and why: append-only, per stay, code and lock (R40). Never holds digits."""
 
@@ -811,6 +832,7 @@ AUDIT = metadata.tables["audit"]
 GUEST_LINK = metadata.tables["guest_link"]
 LOCK_READING = metadata.tables["lock_reading"]
 TASK = metadata.tables["task"]
+UPLOAD = metadata.tables["upload"]
 HISTORY = metadata.tables["history"]
 RUN = metadata.tables["run_ledger"]
 KEY_CHECK = metadata.tables["key_check"]

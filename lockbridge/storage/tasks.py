@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from lockbridge.domain.ids import HostId, TaskId
 from lockbridge.storage.tables import TASK
@@ -64,3 +64,8 @@ def get(connection: Connection, host: HostId, task: TaskId) -> TaskRow | None:
     """One piece of work of this host."""
     row = connection.execute(select(TASK).where(TASK.c.host_id == host, TASK.c.id == task)).one_or_none()
     return None if row is None else _to_task(row)
+
+
+def forget(connection: Connection, before: datetime) -> None:
+    """Forget work that began before an instant, and its reports."""
+    connection.execute(delete(TASK).where(TASK.c.started_at < before))

@@ -1,7 +1,7 @@
 """Long work that goes on while its page shows how far it has come: started by a form, kept in the database."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +49,12 @@ class Background:
         self.running.add(running)
         running.add_done_callback(self.running.discard)
         return number
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that nobody waits for."""
+        running = asyncio.create_task(work)
+        self.running.add(running)
+        running.add_done_callback(self.running.discard)
 
     async def _run(self, progress: Progress, work: Work) -> None:
         try:

@@ -31,6 +31,7 @@ SAID_FOR = timedelta(minutes=2)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_FILES = 1
 MOST_FIELDS = 2000
+MOST = 2**63 - 1
 
 
 class SignInFirst(Exception):
@@ -229,11 +230,19 @@ def at_host(right: Right) -> Callable[..., Awaitable[Desk]]:
     """The dependency of a page that is for people with this right at the host in its path."""
 
     async def entered(host: int, person: Annotated[Person, Depends(signed_in)]) -> Desk:
+        _check_numbers(person.request)
         found = await person.services.database.ask(_entered, person, HostId(host))
         found.need(right)
         return found
 
     return entered
+
+
+def _check_numbers(request: Request) -> None:
+    """Nothing has a number that no database can count to. Raises NotHere."""
+    given = (value for value in request.path_params.values() if isinstance(value, str) and value.isdecimal())
+    if any(int(value[:20]) > MOST for value in given):
+        raise NotHere
 
 
 def _entered(connection: Connection, person: Person, host: HostId) -> Desk:

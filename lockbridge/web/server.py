@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+STOPPING = "lockbridge.stopping"
+"""Where the scope of a request holds what is set when the server stops: for answers that go on until then."""
 
 GRACE_SECONDS = 10
 """How long requests that are under way may take when the server stops."""
@@ -44,7 +47,7 @@ async def serve(app: ASGIApp, at: socket.socket, stop: asyncio.Event, *, quiet: 
     ``quiet``: an application that breaks off its answers on purpose is not logged.
     """
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL if quiet else logging.WARNING)
-    server = _Server(_config(app))
+    server = _Server(_config(_Telling(app, stop)))
     stopping = asyncio.create_task(_stop(server, stop))
     try:
         await server.serve(sockets=[at])
@@ -53,6 +56,17 @@ async def serve(app: ASGIApp, at: socket.socket, stop: asyncio.Event, *, quiet: 
         with suppress(asyncio.CancelledError):
             await stopping
         at.close()
+
+
+class _Telling:
+    """Tells each request when the server stops."""
+
+    def __init__(self, app: ASGIApp, stop: asyncio.Event) -> None:
+        self._app, self._stop = app, stop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[STOPPING] = self._stop
+        await self._app(scope, receive, send)
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

@@ -1,6 +1,7 @@
 """The pages for people as one application: console, sign-in, guest pages and API."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 from fastapi import FastAPI
 from fastapi.responses import Response
@@ -8,7 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from lockbridge import assets
-from lockbridge.web import console, first_run, sign_in_pages
+from lockbridge.web import account, console, first_run, guest, sign_in_pages
 from lockbridge.web.background import Background
 from lockbridge.web.desk import NotHere, Site
 from lockbridge.web.failures import tell_failures
@@ -18,6 +19,8 @@ from lockbridge.web.security import SecurityHeaders
 
 SIMULATOR = "/simulator"
 """Where the simulated lock app answers, for a host who wants to try things out."""
+API = "/api/v1"
+"""Where programs of hosts call: made when the first one does."""
 
 
 def build_site(background: Background, url: str, simulator: Callable[[], ASGIApp] | None) -> ASGIApp:
@@ -32,9 +35,10 @@ def build_site(background: Background, url: str, simulator: Callable[[], ASGIApp
     )
     app.state.site = site
     app.add_api_route(f"{STATIC}{{name}}", _static(site.pages), include_in_schema=False)
-    for router in (sign_in_pages.router, first_run.router, console.router):
+    for router in (account.router, sign_in_pages.router, first_run.router, guest.router, console.router):
         app.include_router(router, include_in_schema=False)
     tell_failures(app, site.pages)
+    app.mount(API, Lazily(lambda: import_module("lockbridge.web.api").build_api(site)))
     if simulator is not None:
         app.mount(SIMULATOR, Lazily(simulator))
     return SecurityHeaders(GZipMiddleware(app, minimum_size=500, compresslevel=6), https=site.https)

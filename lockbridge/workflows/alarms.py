@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from lockbridge.domain.ids import HostId
-from lockbridge.domain.messages import HostAlarm, message_key
+from lockbridge.domain.messages import QUIET_IF_WISHED, HostAlarm, is_wanted, message_key
 from lockbridge.domain.rules import By
 from lockbridge.storage import hosts, journal, outbox
 from lockbridge.storage.hosts import PropertyRow
@@ -51,11 +51,13 @@ def end(
 def tell(
     connection: Connection, host: HostId, alarm: HostAlarm, about: str, facts: Mapping[str, Any], now: datetime
 ) -> None:
-    """Write to the host once about this: by e-mail, and to their own system where they have named one."""
+    """Write to the host once about this: by e-mail if they want it, and to their own system where they named one."""
     key = message_key("host", alarm.value, about)
     mail = NewMessage(host, key, alarm.value, now, to_host=True, facts=facts)
     posting = replace(mail, key=f"{key}:{By.WEBHOOK}", channel=By.WEBHOOK.value)
-    outbox.add(connection, [mail, posting] if hosts.has_hook(connection, host) else [mail], now)
+    wanted = is_wanted(alarm, hosts.alarms_off(connection, host) if alarm in QUIET_IF_WISHED else ())
+    said = [mail] if wanted else []
+    outbox.add(connection, [*said, posting] if hosts.has_hook(connection, host) else said, now)
 
 
 def about_stay(stay: StayRow, place: PropertyRow) -> dict[str, Any]:

@@ -330,20 +330,28 @@ class _Run:
         self.written.silenced.add(row.id)
         self.written.rewritten.add(row.id)
         shared = self._is_shared(row)
-        self.written.planned[row.id] = _row(row.id, None if shared else row.code, None, None, None)
+        self.written.planned[row.id] = _row(row.id, None if shared else row.code, self._ends(row), None, None)
         if row.code is None or shared:
             return
-        at = row.cancelled_at or self.now
+        at, revoked = row.cancelled_at or self.now, row.revoked_at is not None
         for item in self.gathered.backups.get(row.id, ()):
             self.written.rewished[row.host].append(book.ended(item.placement, Ended.CANCELLED, self.now))
             self.written.poke(item.placement.lock, self.now)
         for item in self.gathered.placements.get(row.code, ()):
-            ended = book.cancelled(item.placement, at)
+            ended = book.revoked(item.placement, self.now) if revoked else book.cancelled(item.placement, at)
             if ended != item.placement:
                 self.written.rewished[row.host].append(ended)
                 self.written.poke(ended.lock, max(ended.remove_at or self.now, self.now))
-                why = f"the stay was cancelled; the code is to come off at {alarms.moment(ended.remove_at or self.now)}"
-                self.written.history.append(Entry(self.now, row.host, "cancelled", why, row.id, row.code, ended.lock))
+                what = "code was revoked; it" if revoked else "stay was cancelled; the code"
+                why = f"the {what} is to come off at {alarms.moment(ended.remove_at or self.now)}"
+                kind = "revoked" if revoked else "cancelled"
+                self.written.history.append(Entry(self.now, row.host, kind, why, row.id, row.code, ended.lock))
+
+    def _ends(self, row: StayRow) -> datetime | None:
+        """When a stay without a code is over, so that it is forgotten in time (R45)."""
+        facts = self.gathered.facts.get(row.property) if row.property is not None else None
+        booked = self._booked(row)
+        return booked.window(facts).ends if facts is not None and not _impossible(booked, facts) else None
 
     def _booked(self, row: StayRow) -> Booked:
         facts = self.gathered.facts.get(row.property) if row.property is not None else None

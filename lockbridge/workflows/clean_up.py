@@ -1,18 +1,20 @@
 """Forgetting what need not be known any more (R45), and closing alarms that end by themselves."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection
 
 from lockbridge.domain.ids import HostId, StayId
 from lockbridge.domain.messages import HostAlarm
-from lockbridge.storage import codes, inbox, journal, notes, outbox, stays
+from lockbridge.storage import codes, guest_links, inbox, journal, notes, outbox, stays, uploads
 from lockbridge.storage.journal import Entry
 from lockbridge.workflows.ports import Tools, transact
 
 PAGE = 500
+UPLOADS_KEPT = timedelta(days=1)
+"""A sheet that nobody has imported by then is forgotten: it names guests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ async def clean_up(tools: Tools, now: datetime) -> Erased:
         guests += page
     await transact(tools, partial(_erase_quoted, before=now - tools.policy.pin_retention))
     await transact(tools, partial(_erase_words, tools=tools, now=now))
-    await transact(tools, lambda c: journal.close_stale_alarms(c, ("bad_signature",), now))
+    await transact(tools, partial(uploads.forget_before, before=now - UPLOADS_KEPT))
+    await transact(tools, lambda c: journal.close_stale_alarms(c, ("bad_signature", "guest_at_door"), now))
     return Erased(pins, guests)
 
 
@@ -52,6 +55,7 @@ def _erase_quoted(connection: Connection, before: datetime) -> None:
 def _erase_guests(connection: Connection, tools: Tools, now: datetime) -> int:
     erased = stays.erase_guests(connection, now - tools.policy.guest_retention, now, PAGE)
     outbox.erase_texts(connection, erased)
+    guest_links.erase(connection, erased)
     return len(erased)
 
 
@@ -73,6 +77,7 @@ def _erase_one(connection: Connection, host: HostId, stay: StayId, now: datetime
     if not stays.erase_guest(connection, host, stay, now):
         return False
     outbox.erase_texts(connection, [stay])
+    guest_links.erase(connection, [stay])
     codes.erase_names(connection)
     journal.write(connection, [Entry(now, host, "erased", "the guest's data was erased on request", stay)])
     return True

@@ -1,15 +1,15 @@
 """What hosts connect: themselves, their properties, lock apps, matches, webhook addresses (R1, R3, R4, R47)."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from secrets import token_bytes, token_urlsafe
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from lockbridge.contract import FoundLock, Grant, ProviderError
+from lockbridge.contract import FoundLock, Grant, ProviderError, Unreachable
 from lockbridge.domain.book import ended
 from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId, SourceId
 from lockbridge.domain.lock import Readback
@@ -21,10 +21,11 @@ from lockbridge.domain.settings import CodeSettings
 from lockbridge.domain.stay import known_zone
 from lockbridge.inbound import Hook
 from lockbridge.signatures import standard_secret
-from lockbridge.storage import accounts, codes, hosts, locks, stays
+from lockbridge.storage import accounts, codes, hosts, locks, readings, stays
 from lockbridge.storage.accounts import StoredToken
 from lockbridge.storage.hosts import LockAppRow, NewEndpoint
 from lockbridge.storage.locks import LockRow
+from lockbridge.storage.readings import Reading
 from lockbridge.storage.rows import dump_capabilities
 from lockbridge.workflows import alarms, backup, reservations, trouble
 from lockbridge.workflows.ports import Tools, transact
@@ -57,6 +58,9 @@ class Address:
 
 
 LONGEST_NAME = 200
+PATIENCE_SECONDS = 30
+"""How long somebody waits for an account that is asked for its locks."""
+T = TypeVar("T")
 
 
 async def add_host(tools: Tools, name: str, email: str, now: datetime, *, language: str = "en") -> HostId:
@@ -246,9 +250,20 @@ def _remember_locks(
             "next_at": now,
         }
         key = locks.upsert_lock(connection, values)
+        _remember_status(connection, app, key, lock, known.get(lock.ref), now)
         if lock.ref in known and known[lock.ref].capabilities != lock.capabilities:
             stays.replan_properties(connection, hosts.properties_of_lock(connection, key), now)
     return locks.of_app(connection, app.id)
+
+
+def _remember_status(
+    connection: Connection, app: LockAppRow, key: LockId, found: FoundLock, before: LockRow | None, now: datetime
+) -> None:
+    """Keep how the lock is, where that is news: for its chart."""
+    status = found.status
+    if before is None or (before.online, before.battery) != (status.online, status.battery):
+        held = before.seen_count if before else None
+        readings.note(connection, [Reading(key, app.host, now, status.online, status.battery, held)])
 
 
 async def match(tools: Tools, host: HostId, property_id: PropertyId, lock: LockId, now: datetime) -> bool:
@@ -383,3 +398,13 @@ async def test_account(tools: Tools, app: LockAppRow) -> str:
         found = await tools.accounts.provider(app).list_locks()
     offline = sum(1 for lock in found if not lock.status.online)
     return f"{app.name} answers: {len(found)} locks" + (f", {offline} of them offline" if offline else "")
+
+
+async def in_time(asking: Awaitable[T], name: str) -> T:
+    """What the lock app answers, within half a minute. Raises Unreachable after that."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await asking
+    except TimeoutError:
+        msg = f"{name} did not answer within {PATIENCE_SECONDS} s: try again later"
+        raise Unreachable(msg) from None

@@ -1,8 +1,8 @@
 """Looking after arrivals: the daily check at 8:00 America/New_York, and each arrival's own looks (R23, R24, R43)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
@@ -28,6 +28,9 @@ PAGE = 1000
 STUCK = timedelta(hours=1)
 """A run that was taken this long ago and is not done was left by a process that died."""
 AT_ONCE = 200
+SOME = 20
+"""After how many codes a check that somebody watches says how far it has come."""
+MOST_OF_A_HOST = 5000
 WAIT_FOR_A_PASS = timedelta(minutes=5)
 """How long the judgement of an arrival waits for a pass over its lock that is under way."""
 
@@ -41,6 +44,8 @@ class Report:
     attempted: int = 0
     backups_given: int = 0
     hosts_told: int = 0
+    by_host: "dict[HostId, Report]" = field(default_factory=dict)
+    """The same for each host of which something was looked at."""
 
     def add(self, done: Verdict) -> None:
         """Count one verdict in."""
@@ -48,6 +53,13 @@ class Report:
         self.already_fine += done is Verdict.FINE
         self.backups_given += done is Verdict.GIVE_BACKUP
         self.hosts_told += done is Verdict.TELL_HOST
+
+    def add_of(self, host: HostId, done: Verdict) -> None:
+        """Count one verdict in, and to its host."""
+        self.add(done)
+        mine = self.by_host.setdefault(host, Report())
+        mine.add(done)
+        mine.attempted += 1
 
     def as_dict(self) -> dict[str, int]:
         """For the run ledger and for programs."""
@@ -70,7 +82,7 @@ async def daily_if_due(tools: Tools, now: datetime) -> Report | None:
     if not await transact(tools, lambda c: _take(c, slot, now)):
         return None
     report = await check_all(tools, now)
-    await transact(tools, lambda c: journal.finish_run(c, RUN, slot, now, report.as_dict()))
+    await transact(tools, lambda c: _finish(c, slot, report, now))
     tools.log.info("health check done", **report.as_dict())
     return report
 
@@ -79,6 +91,23 @@ def _take(connection: Connection, slot: datetime, now: datetime) -> bool:
     return journal.take_run(connection, RUN, slot, now) or journal.take_over_run(
         connection, RUN, slot, now - STUCK, now
     )
+
+
+def _finish(connection: Connection, slot: datetime, report: Report, now: datetime) -> None:
+    journal.finish_run(connection, RUN, slot, now, report.as_dict())
+    for host, mine in report.by_host.items():
+        _note_for(connection, host, slot, mine, now)
+
+
+def _note_for(connection: Connection, host: HostId, slot: datetime, report: Report, now: datetime) -> None:
+    """Keep what a check came to for one host, so that it can be shown to them."""
+    journal.take_run(connection, run_of(host), slot, now)
+    journal.finish_run(connection, run_of(host), slot, now, report.as_dict())
+
+
+def run_of(host: HostId) -> str:
+    """Under which the ledger keeps what checks came to for one host; a check that had nothing to do leaves nothing."""
+    return f"{RUN}:{host}"
 
 
 async def end_settled(tools: Tools, now: datetime) -> int:
@@ -136,6 +165,26 @@ async def check_all(tools: Tools, now: datetime) -> Report:
     return report
 
 
+async def check_host(
+    tools: Tools, host: HostId, now: datetime, progress: Callable[[int, int], Awaitable[None]]
+) -> Report:
+    """The daily check for one host, now; ``progress`` hears how many codes of how many were looked after."""
+    found = await tools.database.ask(_unset_of, host, now)
+    report = Report()
+    for start in range(0, len(found), SOME):
+        await progress(start, len(found))
+        items = {item.placement: item.lock for item in found[start : start + SOME]}
+        await _attend_and_judge(tools, items, Check.DAILY, report, now)
+    await end_settled(tools, now)
+    await transact(tools, lambda c: _note_for(c, host, now, report, now))
+    return report
+
+
+def _unset_of(connection: Connection, host: HostId, now: datetime) -> list[codes.Unset]:
+    after = (datetime.fromtimestamp(0, tz=UTC), 0)
+    return codes.unset_before(connection, now + HORIZON, now, after, MOST_OF_A_HOST, host=host)
+
+
 async def watch_due(tools: Tools, now: datetime) -> Report:
     """Look at the arrivals whose own look is due: 24 h and 3 h before, and when the window opens (R24, R43)."""
     report = Report()
@@ -187,8 +236,8 @@ async def _attend_and_judge(
         return
     report.attempted += len(items)
     await push.attend_to(tools, set(items.values()), now)
-    for done in await transact(tools, lambda c: _judge(c, tools, list(items), check, now)):
-        report.add(done)
+    for host, done in await transact(tools, lambda c: _judge(c, tools, list(items), check, now)):
+        report.add_of(host, done)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +253,12 @@ class _Case:
 
 def _judge(
     connection: Connection, tools: Tools, ids: Sequence[PlacementId], check: Check, now: datetime
-) -> list[Verdict]:
+) -> list[tuple[HostId, Verdict]]:
     verdicts = []
     at_risk: dict[HostId, list[_Case]] = defaultdict(list)
     for case in _cases(connection, tools, ids):
         done = _verdict(connection, tools, case, check, now)
-        verdicts.append(done)
+        verdicts.append((case.item.host, done))
         if done is Verdict.GIVE_BACKUP:
             why = f"the code was not on the lock ({case.item.placement.detail or 'not confirmed'})"
             backup.give(connection, tools, case.stay, case.lock, case.item.placement.window, now, why=why)

@@ -1,14 +1,14 @@
-"""What is done once a day for every host: locks listed anew, backup pools filled, old data erased."""
+"""What is done once a day for every host: locks listed anew and noted, backup pools filled, old data erased."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection
 
 from lockbridge.contract import ProviderError
 from lockbridge.domain.ids import LockId
-from lockbridge.storage import hosts, journal, locks
+from lockbridge.storage import api_answers, hosts, journal, locks, people, readings, tasks
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.workflows import backup, reservations
 from lockbridge.workflows.clean_up import clean_up
@@ -16,14 +16,21 @@ from lockbridge.workflows.connect import sync_locks
 from lockbridge.workflows.ports import Tools, transact
 
 PAGE = 100
+READINGS_KEPT = timedelta(days=400)
+"""How long it is remembered how locks were."""
+TASKS_KEPT = timedelta(days=30)
+"""How long the report of long work can be read."""
 
 
 async def keep_house(tools: Tools, now: datetime) -> None:
     """Do what has not been done yet today (UTC), once over all processes; each time fill pools, weigh disagreements."""
     await fill_pools(tools, now)
     await transact(tools, lambda c: reservations.weigh_again(c, tools, now))
+    await transact(tools, lambda c: people.forget_over(c, now))
+    await transact(tools, lambda c: api_answers.forget_over(c, now))
     await _once_a_day(tools, "clean up", lambda: clean_up(tools, now), now)
     await _once_a_day(tools, "list locks", lambda: list_locks(tools, now), now)
+    await _once_a_day(tools, "note locks", lambda: keep_records(tools, now), now)
 
 
 async def _once_a_day(tools: Tools, name: str, work: Callable[[], Awaitable[object]], now: datetime) -> None:
@@ -58,6 +65,13 @@ async def list_locks(tools: Tools, now: datetime) -> None:
             await sync_locks(tools, app, now)
         except ProviderError as error:
             tools.log.warning("a lock app could not list its locks", account=app.id, kind=error.kind.value)
+
+
+async def keep_records(tools: Tools, now: datetime) -> None:
+    """Keep how every lock is today; forget how they were long ago, and work that has long been reported."""
+    await transact(tools, lambda c: readings.note_all(c, now))
+    await transact(tools, lambda c: readings.forget(c, now - READINGS_KEPT))
+    await transact(tools, lambda c: tasks.forget(c, now - TASKS_KEPT))
 
 
 def _accounts(connection: Connection, tools: Tools) -> list[LockAppRow]:

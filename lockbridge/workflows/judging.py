@@ -32,6 +32,8 @@ RECHECK = timedelta(minutes=30)
 """How often a held message is looked at without being woken, to be safe."""
 EXTRA = "extra"
 """Marks a message that goes a second way: should it be refused, the first has told the guest."""
+REISSUED = "reissued"
+"""Marks a correction about all doors of a stay: the old digits work until a lock has the new ones."""
 OPENING = "opening"
 """Marks the message at the window's opening for a guest whom no text has told the PIN (R36)."""
 
@@ -52,6 +54,8 @@ class Due:
     tellings: Sequence[Telling] = ()
     repeats: bool = False
     """Another message, sent at the same time, says all that this one would."""
+    page: str = field(default="", repr=False)
+    """The address of the guest's page, where the text tells it."""
 
     @property
     def corrects(self) -> bool:
@@ -202,17 +206,23 @@ def moot(due: Due) -> str | None:
 
 def words_for(tools: Tools, due: Due) -> Words | None:
     """The text of a message, in the guest's language where it is there."""
-    wanted = (due.stay.language, due.rule.language)
+    wanted = (due.stay.language, due.rule.language, due.place.language)
     if due.message.facts.get(OPENING):
         return words(tools.renderer, {}, GuestMessage.ACCESS_CODE, wanted)
     own = due.message.kind not in (GuestMessage.EXTENDED, GuestMessage.FALLBACK)
     return words(tools.renderer, due.texts, due.rule.template if own else due.message.kind, wanted)
 
 
+def tells_page(tools: Tools, due: Due) -> bool:
+    """Whether the text of a message that is still of use tells the address of the guest's page."""
+    chosen = words_for(tools, due) if moot(due) is None else None
+    return chosen is not None and chosen.names_page
+
+
 def _in_time(tools: Tools, due: Due, chosen: Words, changed: "_Changed | None", now: datetime) -> Ready | NotNow:
     """A text about a code waits for it (R35), at the longest until its window opens (R36); any other goes."""
     only = changed.doors if changed is not None else None
-    facts = stay_facts(due.stay, due.place, due.doors, only)
+    facts = stay_facts(due.stay, due.place, due.doors, only, due.page)
     trigger = due.rule.trigger
     waits = bool(chosen.codes) or trigger in (Trigger.CODE_SET, Trigger.CODE_CHANGED)
     at_once = trigger is Trigger.BACKUP_GIVEN or due.message.kind in (GuestMessage.EXTENDED, GuestMessage.FALLBACK)
@@ -230,7 +240,7 @@ def _held(
     """Why a text about a code does not go now; None: it goes."""
     if due.code is not None and due.code.closes_at is not None and due.code.closes_at <= now:
         return NotNow(None, "the stay is over")
-    if due.code is None or not due.doors.own:
+    if _none_yet(due):
         return NotNow(now + RECHECK, "no code yet")
     window = due.doors.own[0].placement.window
     values = short_code_values(facts)
@@ -246,6 +256,13 @@ def _held(
         return None
     instead = SendAs.HOLD if due.corrects else send_as
     return NotNow(held_until(window.starts, now), "the code is not on the lock yet", instead)
+
+
+def _none_yet(due: Due) -> bool:
+    """Whether there is no code to tell: none is planned, or no lock has the one that was issued anew."""
+    if due.code is None or not due.doors.own:
+        return True
+    return bool(due.message.facts.get(REISSUED)) and not any(item.placement.confirmed for item in due.doors.own)
 
 
 def held_until(opens: datetime, now: datetime) -> datetime:
@@ -312,9 +329,12 @@ def _by_way(tellings: Sequence[Telling], concerned: Sequence[Placed], ways: Sequ
 
 
 def _concerned(due: Due) -> list[Placed]:
-    """The placement a message about changed digits speaks of, by itself or by its lock."""
+    """The placement a message about changed digits speaks of, by itself or by its lock; or all of the stay."""
     placement, lock = due.message.facts.get("placement"), due.message.facts.get("lock")
-    return [item for item in due.doors.own if item.placement.id == placement or item.placement.lock == lock]
+    everywhere = bool(due.message.facts.get(REISSUED))
+    return [
+        item for item in due.doors.own if everywhere or item.placement.id == placement or item.placement.lock == lock
+    ]
 
 
 def _knows(item: Placed) -> bool:

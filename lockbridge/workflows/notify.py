@@ -1,7 +1,7 @@
 """What is said to guests and hosts: what is due, rendered with what is true now, sent once, remembered (R34–R38)."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 from time import monotonic
@@ -19,7 +19,7 @@ from lockbridge.storage.codes import CodeRow, Placed
 from lockbridge.storage.database import StorageUnavailable
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.outbox import MessageRow, NewMessage, Sent
-from lockbridge.workflows import alarms, backup, deliver, fields, host_mail, judging, rules
+from lockbridge.workflows import alarms, backup, deliver, fields, guest, host_mail, judging, rules
 from lockbridge.workflows.deliver import Parcel
 from lockbridge.workflows.host_mail import Mail
 from lockbridge.workflows.judging import EXTRA, OPENING, Due, NotNow, Ready, Stray
@@ -145,6 +145,8 @@ async def _handle(tools: Tools, due: Due, lately: list[datetime], now: datetime)
     if due.message.channel == By.FIELD:
         await fields.write(tools, due, now)
         return
+    if judging.tells_page(tools, due):
+        due = replace(due, page=await guest.address(tools, due.stay.host, due.stay.id, now))
     judged = judging.judge(tools, due, now)
     if isinstance(judged, NotNow):
         await transact(tools, lambda c: _not_now(c, tools, due, judged, now))

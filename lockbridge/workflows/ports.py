@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 from structlog.typing import FilteringBoundLogger
 
-from lockbridge.contract import Grant, Hint, Provider
+from lockbridge.contract import Grant, HasActivity, Hint, Keypad, Provider
 from lockbridge.domain.messages import WhenNotReady
 from lockbridge.domain.rules import NIGHT, Quiet
 from lockbridge.domain.settings import CodeSettings
@@ -50,6 +50,8 @@ class Policy:
     offline_alarm_after: timedelta = timedelta(minutes=30)
     pin_retention: timedelta = timedelta(days=30)
     guest_retention: timedelta = timedelta(days=400)
+    public_url: str = ""
+    """How people reach the pages, without a slash at its end."""
 
 
 class Draft(Protocol):
@@ -68,6 +70,10 @@ class Accounts(Protocol):
         """The driver of an account. Raises AccountRefused when its settings make no sense."""
         ...
 
+    def log(self, app: LockAppRow) -> HasActivity:
+        """The driver of an account, asked for its locks' logs. Raises AccountRefused, Rejected."""
+        ...
+
     def draft(self, app: LockAppRow) -> tuple[Provider, Draft]:
         """The driver of an account that is not stored yet, and the token it gets meanwhile. Raises AccountRefused."""
         ...
@@ -79,6 +85,10 @@ class Accounts(Protocol):
 
     def gate(self, app: LockAppRow) -> Semaphore:
         """How many calls to the account may be under way at once."""
+        ...
+
+    def keypad(self, kind: str) -> Keypad:
+        """How codes are typed at the keypads of a kind of lock app."""
         ...
 
 

@@ -5,11 +5,12 @@ intent down, calls the lock app, and writes down what came of it. A pass that is
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 from time import monotonic
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -58,6 +59,13 @@ STOPPING = frozenset(
 )
 """After these the rest of a plan would meet the same fate."""
 
+Heard: TypeAlias = Callable[[int, int], Awaitable[None]]
+"""Told before each call of a plan how many of how many are made: for somebody who watches."""
+
+
+async def nobody(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -83,6 +91,7 @@ class Attendance:
     """When to make no more calls, on the monotonic clock: well before another process may take over."""
     reset: bool = False
     """Try everything now, whatever was to be waited for (health check, resync)."""
+    heard: Heard = nobody
 
     @property
     def in_time(self) -> bool:
@@ -117,13 +126,15 @@ def _has_room(policy: Policy, running: Mapping[asyncio.Task[Tally], int]) -> boo
     return len(running) < policy.locks_at_once and sum(running.values()) < policy.codes_at_once
 
 
-async def attend_to(tools: Tools, ids: Collection[LockId], now: datetime) -> dict[LockId, Tally]:
+async def attend_to(
+    tools: Tools, ids: Collection[LockId], now: datetime, *, heard: Heard = nobody
+) -> dict[LockId, Tally]:
     """Attend to these locks now, whatever they were waiting for. Locks somebody else attends to are left out."""
     tallies: dict[LockId, Tally] = {}
     left = sorted(ids)
     while left:
         some, left = left[:CLAIMED_TOGETHER], left[CLAIMED_TOGETHER:]
-        claimed = await claim(tools, now, len(some), only=some)
+        claimed = [replace(each, heard=heard) for each in await claim(tools, now, len(some), only=some)]
         done = await asyncio.gather(*(_attend_safely(tools, attendance, now) for attendance in claimed))
         tallies |= {attendance.work.lock.id: tally for attendance, tally in zip(claimed, done, strict=True)}
     return tallies
@@ -257,6 +268,7 @@ class _PassOver:
             return False
         self.intended.update(placement.id for placement in asked)
         for number, action in enumerate(plan.actions):
+            await self.attendance.heard(number, len(plan.actions))
             answer = await self._call(provider, action)
             if answer is None:
                 self._not_asked(plan.actions[number:], untouched)

@@ -25,6 +25,8 @@ PATIENCE = timedelta(hours=1)
 """Calendars are slow to follow: only a disagreement that lasts is told to the host."""
 EARLIEST = Mark(datetime(1970, 1, 1, tzinfo=UTC))
 """A detail that a second source knows gives way to whatever the first one says of it."""
+TOLD_BY: Mapping[str, str] = {"api": "the public API", "import": "an import"}
+"""Who tells stays without being a booking platform, by what stands in the platform's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +288,7 @@ def _twin(connection: Connection, tools: Tools, said: Said, event: ReservationEv
 
 
 def _is_feed(tools: Tools, platform: str) -> bool:
-    return tools.platforms[platform].feed is not None
+    return platform not in TOLD_BY and tools.platforms[platform].feed is not None
 
 
 def _is_other(tools: Tools, stay: StayRow, said: Said, event: ReservationEvent) -> bool:
@@ -412,7 +414,7 @@ def reconsider(connection: Connection, tools: Tools, stay: StayId, now: datetime
 def _who(connection: Connection, tools: Tools, stay: StayRow) -> str:
     if stay.source is not None:
         return sources.by_ids(connection, tools.vault, [stay.source])[stay.source].name
-    return tools.platforms[stay.platform].title
+    return TOLD_BY.get(stay.platform) or tools.platforms[stay.platform].title
 
 
 def _ruling(connection: Connection, tools: Tools, stay: StayRow, first: Word, now: datetime) -> Ruling:

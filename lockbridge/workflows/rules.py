@@ -264,3 +264,30 @@ async def texts_of(tools: Tools, host: HostId) -> list[Written]:
     """The texts a host wrote, by name and language."""
     found = await tools.database.ask(rules.texts_of, [host])
     return [text for by_language in found[host].values() for text in by_language.values()]
+
+
+async def drop_text(tools: Tools, host: HostId, name: str, language: str, now: datetime) -> None:
+    """Forget a text in one language; of a name of ours, ours holds again. Raises BadRule.
+
+    The last one of a name that a rule uses stays: a rule without a text would say nothing.
+    """
+    await transact(tools, lambda c: _drop_text(c, host, name, language, now))
+
+
+def _drop_text(connection: Connection, host: HostId, name: str, language: str, now: datetime) -> None:
+    own = rules.texts_of(connection, [host])[host].get(name, {})
+    if language not in own:
+        msg = f"you have no text {name!r} ({language})"
+        raise BadRule(msg)
+    users = _users(connection, host, name)
+    if len(own) == 1 and users and name not in set(GuestMessage):
+        msg = f"the text {name!r} is used by {', '.join(sorted(users))}: give the rule another text first"
+        raise BadRule(msg)
+    rules.drop_text(connection, host, name, language)
+    _plan_again(connection, host, None, now)
+
+
+def _users(connection: Connection, host: HostId, name: str) -> set[str]:
+    chosen = rules.of_hosts(connection, [host]).get(host, rules.NOTHING)
+    every = [*chosen.everywhere, *(rule for of_place in chosen.at.values() for rule in of_place)]
+    return {rule.name for rule in every if rule.template == name}

@@ -17,7 +17,7 @@ from lockbridge.storage.journal import Entry
 from lockbridge.storage.locks import LockRow
 from lockbridge.storage.rows import seal_pin
 from lockbridge.workflows.book import lock_books
-from lockbridge.workflows.connect import BadInput
+from lockbridge.workflows.connect import BadInput, clean_name
 from lockbridge.workflows.ports import Tools, transact
 
 USUAL = timedelta(days=365)
@@ -41,7 +41,20 @@ class NewStaffCode:
 
 async def add(tools: Tools, host: HostId, new: NewStaffCode, now: datetime) -> CodeId:
     """Make a staff code on these locks, with one PIN for all. Raises BadInput."""
+    _check(new, now)
     return await transact(tools, lambda c: _add(c, tools, host, new, now))
+
+
+def _check(new: NewStaffCode, now: datetime) -> None:
+    clean_name(new.name, "the name of whose code it is")
+    try:
+        window = new.window()
+    except ValueError:
+        msg = "the code would end before it begins: give it a later end"
+        raise BadInput(msg) from None
+    if window.over(now):
+        msg = "the code would be over already: give it a later end"
+        raise BadInput(msg)
 
 
 def _add(connection: Connection, tools: Tools, host: HostId, new: NewStaffCode, now: datetime) -> CodeId:
@@ -98,15 +111,18 @@ def _placement(code: CodeId, lock: LockRow, pin: Pin, name: str, window: Window,
 
 
 async def revoke(tools: Tools, host: HostId, code: CodeId, now: datetime) -> bool:
-    """Take a staff code off all its locks now. False when the host has no such code."""
+    """Take a staff code off all its locks now. False when the host has no such staff code."""
     return await transact(tools, lambda c: _revoke(c, tools, host, code, now))
 
 
 def _revoke(connection: Connection, tools: Tools, host: HostId, code: CodeId, now: datetime) -> bool:
-    placed = [item for item in codes.placements_of(connection, tools.vault, [code])[code] if item.host == host]
+    found = codes.placements_of(connection, tools.vault, [code])[code]
+    placed = [item for item in found if item.host == host and item.placement.kind is CodeKind.STAFF]
     gone = [
         replace(item.placement, ended=Ended.REVOKED, remove_at=now, hold_until=None, watch_at=None) for item in placed
     ]
     codes.rewish(connection, tools.vault, host, gone)
     locks.poke_locks(connection, [placement.lock for placement in gone], now)
+    entries = [Entry(now, host, "staff_code", f"revoked on {len(gone)} locks", code=code)] if gone else []
+    journal.write(connection, entries)
     return bool(gone)

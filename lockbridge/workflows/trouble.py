@@ -12,9 +12,10 @@ from lockbridge.domain.messages import HostAlarm
 from lockbridge.domain.placement import Placement
 from lockbridge.domain.seen import Kind, Trouble
 from lockbridge.domain.settle import Note, NoteKind
-from lockbridge.storage import codes, hosts, locks, stays
+from lockbridge.storage import codes, hosts, locks, readings, stays
 from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.locks import LockRow
+from lockbridge.storage.readings import Reading
 from lockbridge.workflows import alarms
 from lockbridge.workflows.ports import Tools
 
@@ -57,6 +58,7 @@ def report(connection: Connection, tools: Tools, found: Found, now: datetime) ->
     _account(connection, found, now)
     _presence(connection, tools, found, now)
     _battery(connection, tools, found, now)
+    _remember(connection, found, now)
     _room(connection, found, now)
     _refusal(connection, found, now)
     for placement, note in found.remarkable:
@@ -157,6 +159,15 @@ def _battery(connection: Connection, tools: Tools, found: Found, now: datetime) 
     elif lock.low_since is not None:
         over = HostAlarm.BATTERY_OK
         alarms.end(connection, lock.host, HostAlarm.BATTERY_LOW, _about(lock), now, over=over, facts=facts)
+
+
+def _remember(connection: Connection, found: Found, now: datetime) -> None:
+    """Keep how the lock is, where that is news: for its chart."""
+    lock, told = found.lock, found.status
+    online = lock.online if found.offline is None else not found.offline
+    battery = lock.battery if told is None or told.battery is None else told.battery
+    if (online, battery) != (lock.online, lock.battery):
+        readings.note(connection, [Reading(lock.id, lock.host, now, online, battery, found.held)])
 
 
 def _room(connection: Connection, found: Found, now: datetime) -> None:

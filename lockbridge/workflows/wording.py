@@ -100,9 +100,9 @@ def speak_of_staff(texts: Texts) -> bool:
 
 
 def stay_facts(
-    stay: StayRow, place: PropertyRow, doors: Doors, only: frozenset[PlacementId] | None = None
+    stay: StayRow, place: PropertyRow, doors: Doors, only: frozenset[PlacementId] | None = None, page: str = ""
 ) -> StayFacts:
-    """Everything a message about a stay may say."""
+    """Everything a message about a stay may say; ``page`` is the address of the guest's page."""
     return StayFacts(
         guest_name=stay.guest_name or "",
         guest_first_name=stay.guest_first_name or "",
@@ -113,7 +113,8 @@ def stay_facts(
         zone=place.zone,
         doors=doors.codes(only),
         staff=doors.staff,
-        language=stay.language or FALLBACK_LANGUAGE,
+        page=page,
+        language=stay.language or place.language or FALLBACK_LANGUAGE,
     )
 
 
@@ -143,6 +144,11 @@ class Words:
         if isinstance(self.source, Written):
             return codes_in(f"{self.source.subject}\n{self.source.body}")
         return _CODES.get(self.source, frozenset())
+
+    @property
+    def names_page(self) -> bool:
+        """Whether it tells the address of the guest's page."""
+        return isinstance(self.source, Written) and "%guest_page%" in f"{self.source.subject}{self.source.body}"
 
     def filled(self, renderer: Renderer, facts: StayFacts) -> Text:
         """The text about a stay."""

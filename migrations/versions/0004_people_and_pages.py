@@ -173,6 +173,22 @@ def upgrade() -> None:
     with op.batch_alter_table('guest_link', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_guest_link_stay_id'), ['stay_id'], unique=False)
 
+    op.create_table('upload',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('host_id', sa.BigInteger(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('rows_sealed', sa.LargeBinary(), nullable=True),
+    sa.Column('created_at', types.UtcDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['host_id'], ['host.id'], name=op.f('fk_upload_host_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_upload'))
+    )
+    with op.batch_alter_table('upload', schema=None) as batch_op:
+        batch_op.create_index('ix_upload_host_id_id', ['host_id', 'id'], unique=False)
+
+    with op.batch_alter_table('delivery', schema=None) as batch_op:
+        batch_op.create_index('ix_delivery_host_id_id', ['host_id', 'id'], unique=False)
+
     with op.batch_alter_table('history', schema=None) as batch_op:
         batch_op.create_index('ix_history_host_id_id', ['host_id', 'id'], unique=False)
 
@@ -188,8 +204,10 @@ def upgrade() -> None:
     with op.batch_alter_table('property', schema=None) as batch_op:
         batch_op.add_column(sa.Column('address', sa.String(), nullable=True))
         batch_op.add_column(sa.Column('arrival_note', sa.String(), nullable=True))
+        batch_op.add_column(sa.Column('language', sa.String(), nullable=True))
 
     with op.batch_alter_table('stay', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('revoked_at', types.UtcDateTime(), nullable=True))
         batch_op.create_index('ix_stay_host_id_arrival', ['host_id', 'arrival', 'id'], unique=False)
         batch_op.create_index('ix_stay_host_id_departure', ['host_id', 'departure', 'id'], unique=False)
 

@@ -11,6 +11,7 @@ from lockbridge.contract import (
     CodeGone,
     CodeState,
     FoundLock,
+    LockEvent,
     LockNotFound,
     LockOffline,
     LockStatus,
@@ -99,6 +100,15 @@ class SimulatedLockApp(World):
         """Open the door now, where the lock can."""
         held, fault = self._called(Verb.OPEN, account, lock)
         return self._answer(fault, lambda: self._open(held))
+
+    def activity(self, account: str, lock: LockRef, since: datetime, limit: int) -> list[LockEvent]:
+        """The last things that were done to the lock since then, the newest first."""
+        held, _ = self._asked(Verb.LOG, account, lock)
+        if not held.capabilities.has_log:
+            msg = "this lock has no log"
+            raise Rejected(msg)
+        theirs = [entry for entry in self.journal if entry.lock == lock and entry.at >= since]
+        return [_event(entry) for entry in theirs[::-1][:limit]]
 
     def try_door(self, account: str, lock: LockRef, pin: str, at: datetime) -> bool:
         """Whether the door opens for these digits then: somebody stands before it and types."""
@@ -295,6 +305,20 @@ def _check_online(lock: SimulatedLock, now: datetime) -> None:
 
 def _status(lock: SimulatedLock, now: datetime) -> LockStatus:
     return LockStatus(lock.is_online(now), lock.battery)
+
+
+_DONE = {
+    Verb.SET: "a code was made",
+    Verb.UPDATE: "a code was changed",
+    Verb.REMOVE: "a code was deleted",
+    Verb.OPEN: "the door was opened from afar",
+}
+_BY = {"us": "by lockbridge", "hand": "by hand"}
+
+
+def _event(entry: Entry) -> LockEvent:
+    named = f"{entry.name}, " if entry.name else ""
+    return LockEvent(entry.at, _DONE[entry.verb], f"{named}{_BY[entry.by]}")
 
 
 def _seen(code: SimulatedCode, *, full: bool) -> SeenCode:

@@ -1,6 +1,7 @@
 """The driver that speaks to the simulator over HTTP, as any other lock app's driver would."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ from lockbridge.contract import (
     Connection,
     FormField,
     FoundLock,
+    LockEvent,
     LockStatus,
     ProviderSpec,
     Receipt,
@@ -72,6 +74,12 @@ class HttpSimulator:
         """Open the door now, where the lock can."""
         path = f"/locks/{quote(lock, safe='')}/open"
         return await self._vendor.ask(Request("POST", path), wire.receipt_in)
+
+    async def activity(self, lock: LockRef, since: datetime, limit: int) -> Sequence[LockEvent]:
+        """What was done to the lock."""
+        wanted = {"since": since.isoformat(), "limit": limit}
+        path = f"/locks/{quote(lock, safe='')}/log"
+        return await self._vendor.ask(Request("GET", path, params=wanted), wire.events_in)
 
 
 def connect(connection: Connection) -> HttpSimulator:

@@ -1,11 +1,13 @@
 """The driver that speaks to a simulated lock app in the same process."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from lockbridge.contract import (
     Connection,
     FormField,
     FoundLock,
+    LockEvent,
     LockStatus,
     Provider,
     ProviderSpec,
@@ -55,6 +57,10 @@ class InProcessSimulator:
     async def open_door(self, lock: LockRef) -> Receipt:
         """Open the door now, where the lock can."""
         return self._app.open_door(self._account, lock)
+
+    async def activity(self, lock: LockRef, since: datetime, limit: int) -> Sequence[LockEvent]:
+        """What was done to the lock."""
+        return self._app.activity(self._account, lock, since, limit)
 
 
 def in_process(app: SimulatedLockApp) -> ProviderSpec:

@@ -18,6 +18,7 @@ class Verb(StrEnum):
     UPDATE = "update"
     REMOVE = "remove"
     OPEN = "open"
+    LOG = "log"
 
 
 WRITES = frozenset({Verb.SET, Verb.UPDATE, Verb.REMOVE, Verb.OPEN})

@@ -44,12 +44,13 @@ def _seconds(shortest: int, longest: int) -> Delay:
 
 
 _ALL = (
-    RuleSet("standard", Capabilities(can_open=True)),
+    RuleSet("standard", Capabilities(can_open=True, has_log=True)),
     RuleSet(
         "nuki",
         Capabilities(
             confirms=False,
             can_open=True,
+            has_log=True,
             pin_rules=PinRules(
                 lengths=frozenset({6}), forbidden_digits=frozenset({"0"}), forbidden_prefixes=("12",), no_run=False
             ),

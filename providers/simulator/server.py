@@ -14,6 +14,7 @@ POST     /locks/{lock}/codes          {pin, name, starts, ends}                 
 PUT      /locks/{lock}/codes/{code}   {pin, name, starts, ends}                   {status, ref, pin, starts, ends}
 DELETE   /locks/{lock}/codes/{code}                                               {status}
 POST     /locks/{lock}/open                                                       {status}
+GET      /locks/{lock}/log            ?since=…&limit=…                            {"events": [{at, what, by}]}
 POST     /locks/{lock}/try            {pin, at?}                                  {"opens": true or false}
 =======  ===========================  ==========================================  =====================================
 
@@ -25,7 +26,7 @@ seconds. Under a fault the server answers 503 before doing anything, 500 after i
 the middle of its answer. What people and fate do to the locks is under ``/control`` (see ``control.py``).
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 
 from starlette.applications import Starlette
@@ -70,6 +71,7 @@ class _Api:
             Route("/locks/{lock}", self.check_lock, methods=["GET"]),
             Route("/locks", self.list_locks, methods=["GET"]),
             Route("/locks/{lock}/try", self.try_door, methods=["POST"]),
+            Route("/locks/{lock}/log", self.activity, methods=["GET"]),
             Route("/locks/{lock}/open", self.open_door, methods=["POST"]),
         ]
 
@@ -103,6 +105,11 @@ class _Api:
     async def open_door(self, request: Request) -> Response:
         return answer({"status": self._app.open_door(self._account(request), _lock(request)).value})
 
+    async def activity(self, request: Request) -> Response:
+        since, limit = _reach(request)
+        events = self._app.activity(self._account(request), _lock(request), since, limit)
+        return answer({"events": [wire.event_out(event) for event in events]})
+
     async def try_door(self, request: Request) -> Response:
         account, (pin, at) = self._account(request), await read(request, wire.try_in)
         return answer({"opens": self._app.try_door(account, _lock(request), pin, at or self._app.now())})
@@ -110,6 +117,15 @@ class _Api:
 
 def _lock(request: Request) -> LockRef:
     return LockRef(request.path_params["lock"])
+
+
+def _reach(request: Request) -> tuple[datetime, int]:
+    """Since when a log is asked for, and how much of it. Raises BadRequest."""
+    try:
+        return wire.instant_in(request.query_params["since"]), int(request.query_params["limit"])
+    except (LookupError, ValueError):
+        msg = "since and limit are wanted"
+        raise BadRequest(msg) from None
 
 
 def _code(request: Request) -> CodeRef:

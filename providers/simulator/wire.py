@@ -14,6 +14,7 @@ from lockbridge.contract import (
     CodeGone,
     CodeState,
     FoundLock,
+    LockEvent,
     LockFull,
     LockNotFound,
     LockOffline,
@@ -167,6 +168,16 @@ def status_in(raw: Mapping[str, Any]) -> LockStatus:
     """How a lock is."""
     battery = raw["battery"]
     return LockStatus(online=raw["online"] is True, battery=None if battery is None else float(battery))
+
+
+def event_out(event: LockEvent) -> dict[str, str]:
+    """One thing that was done to a lock."""
+    return {"at": event.at.isoformat(), "what": event.what, "by": event.by}
+
+
+def events_in(raw: Mapping[str, Any]) -> list[LockEvent]:
+    """A lock's log."""
+    return [LockEvent(instant_in(each["at"]), _text(each["what"]), _text(each["by"])) for each in raw["events"]]
 
 
 def lock_out(lock: FoundLock, rules: str) -> dict[str, Any]:

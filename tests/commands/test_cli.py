@@ -16,6 +16,7 @@ from tests.commands.conftest import ROOT, Command
 COMMANDS = [
     *(name.split() for name in ["serve", "worker", "demo", "simulate", "simulator", "migrate", "doctor"]),
     *(["host", name] for name in ("add", "list", "hook")),
+    *(["person", name] for name in ("add", "list", "support", "recover")),
     *(["property", name] for name in ("add", "list", "set", "match", "unmatch")),
     *(["lock-app", name] for name in ("kinds", "matrix", "add", "list", "test", "change", "webhook")),
     *(["lock", name] for name in ("list", "preview", "resync")),

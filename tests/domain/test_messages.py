@@ -56,7 +56,7 @@ def test_r34_every_short_code_of_the_rulebook_exists_and_says_what_it_means():
     assert set(SHORT_CODES) == {
         "smartlock_code", "guest_first_name", "guest_name", "property_name", "check_in_date", "check_in_time",
         "check_out_date", "check_out_time", "lock_names", "guest_phone_last4", "backup_code",
-        "operations_smartlock_code",
+        "operations_smartlock_code", "guest_page",
     }  # fmt: skip
     assert all(meaning.endswith(".") for meaning in SHORT_CODES.values())
     assert set(short_code_values(facts())) == set(SHORT_CODES)
@@ -152,6 +152,7 @@ def test_r34_the_values_are_those_of_the_stay():
         "guest_phone_last4": "0142",
         "backup_code": "",
         "operations_smartlock_code": "7007",
+        "guest_page": "",
     }
 
 

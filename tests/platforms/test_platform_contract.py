@@ -121,7 +121,7 @@ def platforms() -> pytest.MarkDecorator:
 @platforms()
 def test_a_platform_describes_itself(platform):
     assert platform.title
-    assert platform.hook or platform.connect or platform.feed
+    assert platform.hook or platform.connect or platform.feed or platform.by_sheet
     assert bool(platform.fields) == bool(platform.connect or platform.feed)
     assert platform.poll_every >= timedelta(minutes=1)
     if platform.connect or platform.feed:

@@ -482,6 +482,39 @@ async def test_a_device_that_opens_no_door_rejects_it(device: dict):
     assert not [line for line in talk.asked if line.startswith("POST")]
 
 
+# -- the log --------------------------------------------------------------------------------------------------
+
+
+def a_line(**changes: Any) -> dict[str, Any]:
+    """A line of a lock's log as Nuki's description has it."""
+    line = {"id": "1", "smartlockId": int(LOCK), "deviceType": 3, "name": "Ada Lovelace", "autoUnlock": False}
+    return {**line, "action": 3, "trigger": 255, "state": 0, "date": "2026-05-04T10:30:00.000Z", **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "by"),
+    [
+        ({}, "unlatched: the door is open", "Ada Lovelace, keypad"),
+        ({"action": 1, "trigger": 5}, "unlocked", "Ada Lovelace, app"),
+        ({"state": 224, "name": ""}, "not unlatched: a wrong code", "keypad"),
+        ({"action": 2, "state": 77, "trigger": 0}, "not locked: it failed", "Ada Lovelace"),
+        ({"action": 199, "trigger": 6, "name": ""}, "action 199", "auto lock"),
+    ],
+)
+async def test_a_line_of_the_log_is_told_in_words(changes: dict, what: str, by: str):
+    talk = Talk().answer("GET", f"/smartlock/{LOCK}/log", 200, json=[a_line(**changes)])
+    (event,) = await talk.driver().activity(LOCK, NOW - timedelta(days=14), 100)
+    assert (event.at, event.what, event.by) == (datetime(2026, 5, 4, 10, 30, tzinfo=UTC), what, by)
+    assert talk.asked == [f"GET /smartlock/{LOCK}/log?fromDate=2026-04-20T12%3A00%3A00.000Z&limit=50"]
+
+
+async def test_a_log_that_the_access_may_not_read_says_so_and_nonsense_is_no_log():
+    talk = Talk().answer("GET", f"/smartlock/{LOCK}/log", 403)
+    assert isinstance(await error_of(talk.driver().activity(LOCK, NOW, 10)), AccountRefused)
+    talk = Talk().answer("GET", f"/smartlock/{LOCK}/log", 200, json=[{"action": 1}])
+    assert isinstance(await error_of(talk.driver().activity(LOCK, NOW, 10)), Unreachable)
+
+
 # -- signing in -----------------------------------------------------------------------------------------------
 
 

@@ -176,6 +176,9 @@ class Tapped:
     async def open_door(self, lock):
         return await self._tap.through("open", lock, lambda: self._inner.open_door(lock))
 
+    async def activity(self, lock, since, limit):
+        return await self._tap.through("log", lock, lambda: self._inner.activity(lock, since, limit))
+
 
 @cache
 def _settings():

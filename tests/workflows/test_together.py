@@ -140,7 +140,7 @@ async def test_r32_a_resync_started_while_one_runs_joins_it(start):
     await reached.wait()
     said, joining = [], asyncio.Event()
 
-    def progress(words: str) -> None:
+    async def progress(words: str, _done: int, _total: int) -> None:
         said.append(words)
         joining.set()
 
