@@ -120,8 +120,6 @@ QUIET_IF_WISHED = frozenset(
         HostAlarm.WEBHOOKS_HEARD,
         HostAlarm.WEBHOOKS_SILENT,
         HostAlarm.CODE_CHANGED_BY_HAND,
-        HostAlarm.FIELD_NOT_WRITTEN,
-        HostAlarm.SOURCES_DISAGREE,
     }
 )
 """What lockbridge sees to by itself, and what is over: no guest stands before a closed door for want of the e-mail."""

@@ -215,7 +215,7 @@ def _complaints(rule: Rule, templates: Collection[str]) -> Iterable[tuple[bool, 
     yield rule.trigger not in fixed, f"it goes with the trigger {' or '.join(fixed)}"
     yield field and rule.trigger is not Trigger.CODE_SET, "the platform's field is written with the trigger code_set"
     yield field and rule.when_not_ready is not WhenNotReady.HOLD, "the platform's field has no text but the code: hold"
-    yield rule.name == DOOR_CODE and not field, "door-code is what the platform's field is written by: --channel field"
+    yield rule.name == DOOR_CODE and not field, "door-code writes the platform's field and goes no other way"
     yield not field and rule.template not in templates, _no_text(rule.template, templates)
     yield rule.trigger.happens | (rule.trigger is Trigger.CODE_SET) and counted, f"{rule.trigger} has no days or hours"
     yield rule.at is not None and rule.hours > 0, "give a local time of day or hours, not both"

@@ -113,7 +113,7 @@ class Renderer:
         Raises jinja2.UndefinedError when a variable is missing.
         """
         subject, body = self._alarm(alarm)
-        values = {name: _shown(value) for name, value in ({"arrivals": ()} | dict(context)).items()}
+        values = {name: _shown(value) for name, value in ({"arrivals": (), "console": ""} | dict(context)).items()}
         return Text(one_line(subject.render(values)), body.render(values).rstrip() + "\n")
 
     def render_person(self, kind: PersonMail, context: Mapping[str, object]) -> Text:
@@ -133,11 +133,11 @@ class Renderer:
         return Text(one_line(next(filled)), next(filled).rstrip() + "\n")
 
     def variables(self, alarm: HostAlarm) -> frozenset[str]:
-        """What the context of an alarm must hold (``arrivals``, a list, may always be left out)."""
+        """What the context of an alarm must hold (``arrivals``, a list, and ``console`` may always be left out)."""
         from jinja2 import meta  # noqa: PLC0415 - as below
 
         parsed = self._env.parse(self._source(alarm))
-        return frozenset(meta.find_undeclared_variables(parsed)) - {"arrivals"}
+        return frozenset(meta.find_undeclared_variables(parsed)) - {"arrivals", "console"}
 
     def dates(self, language: str) -> DateStyle:
         """How a language writes days and times."""

@@ -79,7 +79,7 @@ def _status(data: Fields, kind: str) -> tuple[StayStatus, str]:
 
 HOOK = Hook[Event](
     key=KEY,
-    title="Your own system (signed JSON)",
+    title="Your own system",
     authenticate=signatures.standard_webhooks,
     dedupe_key=dedupe_key,
     read=read,

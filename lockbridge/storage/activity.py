@@ -12,6 +12,8 @@ from lockbridge.storage.tables import AUDIT, CODE, HISTORY, LOCK, PROPERTY, STAY
 
 LOOKED = "looked at"
 """How a deed begins by which somebody saw digits."""
+LONGEST_NUMBER = 18
+"""What has more digits is no number of ours, but something people named so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _deeds(connection: Connection, host: HostId, wanted: Wanted, before: int, li
 
 def _deed(row: Row[Any]) -> Happening:
     kind, _, number = row.about.rpartition(" ")
-    key = int(number) if number.isascii() and number.isdecimal() else 0
+    key = int(number) if number.isascii() and number.isdecimal() and len(number) <= LONGEST_NUMBER else 0
     stay = StayId(key) if kind == "stay" and key else None
     lock = LockId(key) if kind == "lock" and key else None
     return Happening(row.id, row.at, row.who, row.what, row.why, row.about, stay, lock)

@@ -168,6 +168,12 @@ def hook_of(connection: Connection, vault: Vault, host: HostId) -> HostHook | No
     return HostHook(**open_json(vault, sealed, HOOK)) if sealed else None
 
 
+def languages(connection: Connection, hosts: Collection[HostId]) -> dict[HostId, str]:
+    """What these hosts speak with guests whose own language is not known."""
+    found = connection.execute(select(HOST.c.id, HOST.c.language).where(HOST.c.id.in_(hosts)))
+    return {HostId(row.id): row.language for row in found}
+
+
 def has_hook(connection: Connection, host: HostId) -> bool:
     """Whether the host wants to be told by webhook, too."""
     wants = select(HOST.c.hook_sealed.is_not(None)).where(HOST.c.id == host)

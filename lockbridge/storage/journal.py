@@ -1,11 +1,11 @@
 """Questions about what happened: the append-only history, alarms that are open, scheduled runs that were taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.ids import CodeId, HostId, LockId, StayId
@@ -148,6 +148,11 @@ def finish_run(
     """Note that a scheduled run is done, and what it came to."""
     mine = (RUN.c.name == name, RUN.c.scheduled_for == scheduled_for)
     connection.execute(update(RUN).where(*mine).values(done_at=now, report=dict(report)))
+
+
+def forget_runs(connection: Connection, names: Collection[str]) -> None:
+    """Forget the runs of these names, for good: what they were about is gone, and its number may be given again."""
+    connection.execute(delete(RUN).where(RUN.c.name.in_(names)))
 
 
 def take_over_run(

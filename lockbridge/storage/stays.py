@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Row, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Boolean, Connection, Row, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.book import Booked
@@ -480,8 +480,10 @@ def adopt_orphans(
 
 
 def erase_guests(connection: Connection, before: datetime, now: datetime, limit: int) -> list[StayId]:
-    """Erase the guests of stays that ended before an instant (R45)."""
-    old = select(STAY.c.id).where(STAY.c.ends_at < before, STAY.c.erased_at.is_(None)).order_by(STAY.c.id).limit(limit)
+    """Erase the guests of stays that ended before an instant (R45), those too that never got a window."""
+    last_day = (before - timedelta(days=1)).date()
+    over = or_(STAY.c.ends_at < before, and_(STAY.c.ends_at.is_(None), STAY.c.departure < last_day))
+    old = select(STAY.c.id).where(over, STAY.c.erased_at.is_(None)).order_by(STAY.c.id).limit(limit)
     erased = {"guest_name": None, "guest_first_name": None, "contact_sealed": None, "erased_at": now}
     gone = update(STAY).where(STAY.c.id.in_(old)).values(**erased).returning(STAY.c.id)
     return [StayId(row.id) for row in connection.execute(gone)]

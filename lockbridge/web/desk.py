@@ -1,12 +1,13 @@
 """Who is asking, for which host, with which rights: what every page of the console begins with."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Connection
 from starlette.datastructures import FormData
@@ -21,7 +22,7 @@ from lockbridge.storage.people import PersonRow, SignInRow
 from lockbridge.storage.vault import VaultError
 from lockbridge.web.background import Background
 from lockbridge.web.pages import Pages
-from lockbridge.web.security import csrf_token, from_elsewhere, is_csrf_token
+from lockbridge.web.security import csrf_token, form_of, from_elsewhere, is_csrf_token
 from lockbridge.workflows import sign_in
 from lockbridge.workflows.ports import transact
 from lockbridge.workflows.sign_in import Begun, Known
@@ -31,7 +32,8 @@ SAID_FOR = timedelta(minutes=2)
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 MOST_FILES = 1
 MOST_FIELDS = 2000
-MOST = 2**63 - 1
+MOST_DIGITS = 18
+"""No database counts further."""
 
 
 class SignInFirst(Exception):
@@ -101,6 +103,10 @@ class Visitor:
         """What was written into a field of the form, without spaces around it; empty where there is none."""
         value = self.form.get(name)
         return value.strip() if isinstance(value, str) else ""
+
+    def number(self, name: str) -> int:
+        """The number that a field of the form says; 0, which nothing has, for what is none."""
+        return number_in(self.text(name))
 
     def checked(self, name: str) -> bool:
         """Whether a box of the form was ticked."""
@@ -193,21 +199,23 @@ class Desk(Person):
         await transact(self.services, lambda c: audit.write(c, deed))
 
 
+def number_in(text: str) -> int:
+    """The number of something as a form says it; 0, which nothing has, for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else 0
+
+
 async def visitor(request: Request) -> Visitor:
     """Whoever asks. A form must come from a page of ours."""
     site: Site = request.app.state.site
     now = site.services.clock.now()
     token = request.cookies.get(site.cookie, "")
     known = await sign_in.known_by(site.services, token, now) if token else None
-    form = FormData() if request.method in SAFE else await _form(request)
+    is_form = request.method not in SAFE
+    form = await form_of(request, max_files=MOST_FILES, max_fields=MOST_FIELDS) if is_form else FormData()
     found = Visitor(request, site, now, known, form)
-    if request.method not in SAFE:
+    if is_form:
         _check_origin(found)
     return found
-
-
-async def _form(request: Request) -> FormData:
-    return await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS)
 
 
 def _check_origin(found: Visitor) -> None:
@@ -240,8 +248,8 @@ def at_host(right: Right) -> Callable[..., Awaitable[Desk]]:
 
 def _check_numbers(request: Request) -> None:
     """Nothing has a number that no database can count to. Raises NotHere."""
-    given = (value for value in request.path_params.values() if isinstance(value, str) and value.isdecimal())
-    if any(int(value[:20]) > MOST for value in given):
+    given = (re.sub("^[+-]|_", "", value) for value in request.path_params.values() if isinstance(value, str))
+    if any(value.isdecimal() and len(value) > MOST_DIGITS for value in given):
         raise NotHere
 
 
@@ -269,7 +277,7 @@ def _entered(connection: Connection, person: Person, host: HostId) -> Desk:
 
 def local_path(path: str, otherwise: str) -> str:
     """The path if it is one of this site, else the other: nobody is sent elsewhere by a link they were given."""
-    fine = path.startswith("/") and not path.startswith(("//", "/\\")) and "\n" not in path and "\r" not in path
+    fine = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if fine else otherwise
 
 
@@ -278,6 +286,8 @@ def sign_in_path(back: str) -> str:
     return f"/sign-in?next={quote(back)}"
 
 
+Number = Annotated[int, Query(ge=0, lt=10**MOST_DIGITS)]
+"""The number of something in an address, after the question mark."""
 Anybody = Annotated[Visitor, Depends(visitor)]
 SignedIn = Annotated[Person, Depends(signed_in)]
 Seeing = Annotated[Desk, Depends(at_host(Right.SEE))]

@@ -20,7 +20,7 @@ from lockbridge.domain.ids import LockId
 from lockbridge.domain.messages import DateStyle
 from lockbridge.domain.stay import to_local
 from lockbridge.web.desk import Site
-from lockbridge.web.security import csrf_token, is_csrf_token
+from lockbridge.web.security import csrf_token, form_of, is_csrf_token
 from lockbridge.workflows import guest, guest_at_door, push
 from lockbridge.workflows.guest import GuestDoor, GuestView, TooOften
 
@@ -109,7 +109,7 @@ def _weight(rest: str) -> float:
 async def caller(request: Request, token: str) -> Caller:
     """Whoever follows the link."""
     site: Site = request.app.state.site
-    form = await request.form(max_files=0, max_fields=20) if request.method == "POST" else FormData()
+    form = await form_of(request, max_files=0, max_fields=20) if request.method == "POST" else FormData()
     return Caller(request, site, token, site.services.clock.now(), form)
 
 

@@ -1,8 +1,9 @@
 """Pages from templates: one Jinja2 environment, how instants and statuses are shown, and the files pages link to."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from hashlib import sha256
 from mimetypes import guess_type
@@ -43,6 +44,11 @@ TONES: Mapping[str, str] = {
 }
 """How a status word is coloured; the word itself always stands beside it."""
 
+PLAIN: Mapping[str, str] = {"pin": "PIN", "needs_person": "needs you", "email": "e-mail", "sms": "SMS"}
+"""Names from the code that read better as other words."""
+
+_INSTANT = re.compile(r"\b[A-Z][a-z]{2} \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2} UTC\b")
+
 
 @dataclass(frozen=True, slots=True)
 class Static:
@@ -66,7 +72,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.filters |= {"when": when, "day": day, "clock": clock, "tone": tone, "words": words}
+        self._environment.filters |= {each.__name__: each for each in (when, day, clock, tone, words, slug, told)}
         self._environment.globals["asset"] = self.asset
 
     def render(self, template: str, context: Mapping[str, Any]) -> str:
@@ -90,13 +96,16 @@ def _static(path: Path) -> Static:
 
 
 def when(instant: datetime | None, zone: str | None = None) -> Markup:
-    """An instant on the clock of a zone – UTC where none is known – with the zone's short name; empty for None."""
+    """An instant on the clock of a zone, with the zone's short name; empty for None.
+
+    Where no zone is known it is UTC, and the console's script shows it on the reader's own clock.
+    """
     if instant is None:
         return Markup()
     local = to_local(instant, zone or "UTC")
     shown = f"{local:%a} {local.day} {local:%b %Y, %H:%M}"
-    return Markup('<time datetime="{}">{} <abbr title="{}">{}</abbr></time>').format(
-        instant.isoformat(), shown, zone or "UTC", local.tzname() or ""
+    return Markup('<time datetime="{}"{}>{} <abbr title="{}">{}</abbr></time>').format(
+        instant.isoformat(), _here("day", zone), shown, zone or "UTC", local.tzname() or ""
     )
 
 
@@ -105,9 +114,13 @@ def clock(instant: datetime | None, zone: str | None = None) -> Markup:
     if instant is None:
         return Markup()
     local = to_local(instant, zone or "UTC")
-    return Markup('<time datetime="{}">{:%H:%M} <abbr title="{}">{}</abbr></time>').format(
-        instant.isoformat(), local, zone or "UTC", local.tzname() or ""
+    return Markup('<time datetime="{}"{}>{:%H:%M} <abbr title="{}">{}</abbr></time>').format(
+        instant.isoformat(), _here("clock", zone), local, zone or "UTC", local.tzname() or ""
     )
+
+
+def _here(kind: str, zone: str | None) -> Markup:
+    return Markup() if zone else Markup(' data-here="{}"').format(kind)
 
 
 def day(value: date | None) -> Markup:
@@ -124,4 +137,22 @@ def tone(status: object) -> str:
 
 def words(name: object) -> Markup:
     """A name from the code as words: ``lock_offline`` as "lock offline"."""
-    return escape(str(name).replace("_", " "))
+    return escape(PLAIN.get(str(name)) or str(name).replace("_", " "))
+
+
+def slug(name: object) -> Markup:
+    """A name that hosts give in small letters and hyphens, as a title: ``house-rules`` as "House rules"."""
+    return escape(str(name).replace("_", " ").replace("-", " ").capitalize())
+
+
+def told(why: str, zone: str | None) -> str:
+    """A sentence of the history with its instants on the clock of a zone; where none is known they stay in UTC."""
+    return _INSTANT.sub(lambda found: _local(found[0], zone), why) if zone else why
+
+
+def _local(instant: str, zone: str) -> str:
+    try:
+        local = to_local(datetime.strptime(instant, "%a %d %b %Y %H:%M UTC").replace(tzinfo=UTC), zone)
+    except ValueError:
+        return instant
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M} {local.tzname()}"

@@ -3,8 +3,10 @@
 from hmac import compare_digest
 from secrets import token_hex
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import FormData, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lockbridge.storage.vault import Vault
@@ -24,7 +26,11 @@ HEADERS = {
     "x-robots-tag": "noindex, nofollow",
     "cache-control": "no-store",
 }
+LOOPBACK = ("127.0.0.1", "::1")
 A_YEAR = "max-age=31536000"
+MOST_FORM = 1_000_000
+MOST_UPLOAD = 6_000_000
+"""How many bytes a form may have, and one with a file."""
 
 
 class SecurityHeaders:
@@ -45,6 +51,34 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class OnThisMachine:
+    """Answers what is asked on this machine itself; to everybody else there is nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the application does, or that there is nothing."""
+        near = scope.get("client") is not None and scope["client"][0] in LOOPBACK
+        await (self._app if near else PlainTextResponse("not here", 404))(scope, receive, send)
+
+
+async def form_of(request: Request, *, max_files: int, max_fields: int) -> FormData:
+    """The form that was sent. Raises HTTPException for one that is too large: the rest of it is not read."""
+    with_file = max_files and request.headers.get("content-type", "").startswith("multipart/")
+    most = left = MOST_UPLOAD if with_file else MOST_FORM
+
+    async def receive() -> Message:
+        nonlocal left
+        message = await request.receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413, f"it has more than {most // 1_000_000} MB")
+        return message
+
+    return await Request(request.scope, receive).form(max_files=max_files, max_fields=max_fields)
 
 
 def csrf_token(vault: Vault, session: str) -> str:

@@ -1,5 +1,7 @@
 """Signing in: e-mail and password, then the second factor where there is one."""
 
+from urllib.parse import quote
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
@@ -46,7 +48,7 @@ async def enter(desk: Anybody) -> Response:
         return _form(desk, back, email=email, error=str(error), status=401)
     except TooManyTries as error:
         return _form(desk, back, email=email, error=str(error), status=429)
-    to = back if begun.session.passed else f"/sign-in/code?next={back}"
+    to = back if begun.session.passed else f"/sign-in/code?next={quote(back)}"
     return desk.let_in(desk.go(to), begun)
 
 

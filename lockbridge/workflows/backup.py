@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from lockbridge.domain.backup import Backup, given_until, pick, shortage
+from lockbridge.domain.book import loses_code
 from lockbridge.domain.code import CodeKind, Window
 from lockbridge.domain.ids import CodeId, LockId, PlacementId
 from lockbridge.domain.messages import GuestMessage, HostAlarm, message_key
@@ -14,7 +15,7 @@ from lockbridge.domain.pins import NoCommonLength, PinReason, pin_length, random
 from lockbridge.domain.placement import Ended, Placement
 from lockbridge.domain.rules import Trigger
 from lockbridge.domain.settings import CodeSettings
-from lockbridge.storage import codes, hosts, journal, locks, outbox
+from lockbridge.storage import codes, hosts, journal, locks, outbox, stays
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.locks import LockRow
 from lockbridge.storage.outbox import NewMessage
@@ -106,9 +107,12 @@ def give(
 ) -> bool:
     """Give a stay a backup code on this lock until its window ends, tell the guest, renew the pool.
 
-    False when the pool is empty: then the host was told at once. Giving twice gives the same one.
+    False when the pool is empty: then the host was told at once – or when the stay has lost its code meanwhile.
+    Giving twice gives the same one.
     """
     codes.guard_locks(connection, [lock.id])
+    if loses_code(stays.by_ids(connection, tools.vault, [stay.id])[stay.id].booked(owner_codes=True)):
+        return False
     backup = pick(codes.backups_on(connection, tools.vault, lock.id), stay.id)
     if backup is None:
         _pool_empty(connection, tools, lock, now)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from lockbridge.contract import FoundLock, Grant, ProviderError, Unreachable
 from lockbridge.domain.book import ended
-from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, PropertyId, SourceId
+from lockbridge.domain.ids import EndpointId, HostId, LockAppId, LockId, LockRef, PropertyId, SourceId
 from lockbridge.domain.lock import Readback
 from lockbridge.domain.messages import HostAlarm
 from lockbridge.domain.observe import from_memory, observe
@@ -253,7 +253,15 @@ def _remember_locks(
         _remember_status(connection, app, key, lock, known.get(lock.ref), now)
         if lock.ref in known and known[lock.ref].capabilities != lock.capabilities:
             stays.replan_properties(connection, hosts.properties_of_lock(connection, key), now)
+    _doubt(connection, app, [lock.ref for lock in found if not lock.status.online], now)
     return locks.of_app(connection, app.id)
+
+
+def _doubt(connection: Connection, app: LockAppRow, refs: Sequence[LockRef], now: datetime) -> None:
+    """A lock that is listed as offline, and was not known to be, is looked at now: whoever arrives there must know."""
+    news = [row.ref for row in locks.of_app(connection, app.id) if row.ref in refs and row.offline_since is None]
+    if news:
+        locks.look_soon(connection, app.id, news, now)
 
 
 def _remember_status(

@@ -12,9 +12,9 @@ from lockbridge.domain.people import Role
 from lockbridge.domain.stay import StayStatus, to_local
 from lockbridge.platforms import generic
 from lockbridge.platforms.contract import ReservationEvent
-from lockbridge.storage import demo, hosts, people
+from lockbridge.storage import demo, hosts, journal, locks, people
 from lockbridge.storage.people import PersonRow
-from lockbridge.workflows import connect, reservations, rules
+from lockbridge.workflows import connect, healthcheck, reservations, resync, rules
 from lockbridge.workflows.connect import BadInput, NewProperty
 from lockbridge.workflows.ports import Tools, transact
 from lockbridge.workflows.reservations import Said
@@ -66,7 +66,7 @@ async def make(tools: Tools, person: PersonRow, simulator: Mapping[str, str] | N
     for held in await rules.rules_of(tools, host, None):
         await rules.switch_off(tools, host, None, held.rule.name, now)
     if simulator is not None:
-        await _match(tools, host, places, await _locks(tools, host, simulator, now), now)
+        await _match(tools, host, places, await _connected(tools, host, simulator, now), now)
     await transact(tools, lambda c: _book(c, tools, host, now))
     return host
 
@@ -89,7 +89,7 @@ def _ref(place: int) -> str:
     return f"demo-{place + 1}"
 
 
-async def _locks(tools: Tools, host: HostId, simulator: Mapping[str, str], now: datetime) -> Sequence[LockId]:
+async def _connected(tools: Tools, host: HostId, simulator: Mapping[str, str], now: datetime) -> Sequence[LockId]:
     try:
         _, found = await connect.add_lock_app(tools, host, SIMULATOR, "Simulated lock app", simulator, now)
     except ProviderError as error:
@@ -100,10 +100,10 @@ async def _locks(tools: Tools, host: HostId, simulator: Mapping[str, str], now: 
 
 
 async def _match(
-    tools: Tools, host: HostId, places: Sequence[PropertyId], locks: Sequence[LockId], now: datetime
+    tools: Tools, host: HostId, places: Sequence[PropertyId], doors: Sequence[LockId], now: datetime
 ) -> None:
     """Each place gets its share of the locks."""
-    for at, lock in enumerate(locks):
+    for at, lock in enumerate(doors):
         await connect.match(tools, host, places[at % len(places)], lock, now)
 
 
@@ -143,6 +143,8 @@ async def remove(tools: Tools, host: HostId, now: datetime) -> None:
         if demo.is_busy(connection, host, now):
             msg = "one of its locks is being worked on just now: try again in a minute"
             raise BadInput(msg)
+        doors = locks.locks_of_host(connection, host)
+        journal.forget_runs(connection, [healthcheck.run_of(host), *(resync.run_of(lock.id) for lock in doors)])
         demo.remove(connection, host)
 
     await transact(tools, gone)

@@ -81,7 +81,8 @@ async def send(tools: Tools, mail: Mail, now: datetime) -> None:
 
 
 def _text(tools: Tools, message: MessageRow) -> Text:
-    return tools.renderer.render_host(HostAlarm(message.kind), message.facts)
+    console = f"{tools.policy.public_url}/console/{message.host}"
+    return tools.renderer.render_host(HostAlarm(message.kind), {**message.facts, "console": console})
 
 
 async def _mail(tools: Tools, mail: Mail, to: str, texts: dict[Any, Text], now: datetime) -> None:

@@ -56,6 +56,7 @@ class Due:
     """Another message, sent at the same time, says all that this one would."""
     page: str = field(default="", repr=False)
     """The address of the guest's page, where the text tells it."""
+    host_language: str | None = None
 
     @property
     def corrects(self) -> bool:
@@ -126,6 +127,7 @@ class _Around:
     sources: Mapping[SourceId, SourceRow]
     hooks: Mapping[HostId, HostHook | None]
     tellings: Mapping[StayId, Sequence[Telling]]
+    languages: Mapping[HostId, str]
 
 
 def _around(connection: Connection, tools: Tools, rows: Iterable[StayRow], changed: Collection[StayId]) -> _Around:
@@ -139,6 +141,7 @@ def _around(connection: Connection, tools: Tools, rows: Iterable[StayRow], chang
         sources.by_ids(connection, tools.vault, {row.source for row in about if row.source is not None}),
         {owner: hosts.hook_of(connection, tools.vault, owner) for owner in owners},
         outbox.tellings(connection, changed),
+        hosts.languages(connection, owners),
     )
 
 
@@ -161,6 +164,7 @@ def _due(
         around.sources.get(stay.source) if stay.source is not None else None,
         around.hooks[stay.host],
         around.tellings.get(stay.id, ()),
+        host_language=around.languages.get(stay.host),
     )
 
 
@@ -206,7 +210,7 @@ def moot(due: Due) -> str | None:
 
 def words_for(tools: Tools, due: Due) -> Words | None:
     """The text of a message, in the guest's language where it is there."""
-    wanted = (due.stay.language, due.rule.language, due.place.language)
+    wanted = (due.stay.language, due.rule.language, due.place.language, due.host_language)
     if due.message.facts.get(OPENING):
         return words(tools.renderer, {}, GuestMessage.ACCESS_CODE, wanted)
     own = due.message.kind not in (GuestMessage.EXTENDED, GuestMessage.FALLBACK)

@@ -140,7 +140,7 @@ def _apply(connection: Connection, tools: Tools, origin: _From, event: Event | H
             _ask_again(connection, origin.source, event.ref, now)
         case Reread(ref):
             if origin.source is None:
-                msg = "this says only that something changed: connect the account with `lockbridge platform connect`"
+                msg = "this says only that something changed: connect the account, so that it can be asked what"
                 raise Unreadable(msg)
             _ask_again(connection, origin.source, ref, now)
         case PropertyMerged(previous, ref):

@@ -83,7 +83,7 @@ def _new(connection: Connection, tools: Tools, said: Said, event: ReservationEve
     stay = stays.add(connection, tools.vault, said.host, {**row, "created_at": said.at, "plan_at": now}, contact)
     if stay is None:
         return apply(connection, tools, said, event, now)
-    _tell(connection, said.host, stay, "booked", _told(row), now)
+    _tell(connection, said.host, stay, "booked", _told(said.who, row), now)
     _homeless(connection, said.host, row, event.property_name, now)
     return Applied(stay, news=True)
 
@@ -144,7 +144,7 @@ def _changed(
     stays.change(connection, tools.vault, before.id, {**row, "plan_at": now}, contact)
     _settled(connection, before, row, now)
     if _differs(before, row, but=_SILENT):
-        _tell(connection, before.host, before.id, "changed", _told(row), now)
+        _tell(connection, before.host, before.id, "changed", _told(said.who, row), now)
         _homeless(connection, before.host, row, None, now)
     return Applied(before.id, news=True)
 
@@ -478,12 +478,13 @@ def _dispute(connection: Connection, stay: StayRow, now: datetime) -> None:
     alarms.begin(connection, stay.host, HostAlarm.SOURCES_DISAGREE, f"stay-{stay.id}", facts, now)
 
 
-def _told(row: Mapping[str, Any]) -> str:
+def _told(who: str, row: Mapping[str, Any]) -> str:
     begins, ends = (row[name] or "(usual time)" for name in ("check_in", "check_out"))
     times = f"{row['arrival']} {begins} to {row['departure']} {ends}"
-    why = f"{row['platform']} says {row.get('said_status') or row['status']} ({row['raw_status']}): {times}"
+    status, raw = row.get("said_status") or row["status"], row["raw_status"]
+    why = f"{who} says {status}{f' ({raw})' if raw not in ('', status) else ''}: {times}"
     if row["property_id"] is None:
-        why += "; the property is not known here: connect it with `lockbridge property add`"
+        why += "; the property is not known here"
     return why
 
 

@@ -44,7 +44,7 @@ class Report:
 
 async def resync(tools: Tools, lock: LockId, now: datetime, watch: Watch = unwatched) -> Report:
     """Reset a lock's codes and report. A second call while one runs joins it."""
-    name = f"resync:{lock}"
+    name = run_of(lock)
     if not await transact(tools, lambda c: _take(c, name, now)):
         await watch("a resync of this lock is running already: waiting for its report", 0, 0)
         return await _join(tools, name)
@@ -72,6 +72,11 @@ async def resync_all(
 
     await watch("reading the locks and putting right what differs", 0, total)
     return await asyncio.gather(*(one(lock) for lock in chosen))
+
+
+def run_of(lock: LockId) -> str:
+    """Under which the ledger keeps the resyncs of a lock."""
+    return f"resync:{lock}"
 
 
 def _take(connection: Connection, name: str, now: datetime) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from secrets import token_urlsafe
 
 import pyotp
@@ -70,18 +71,19 @@ async def hashed(password: str, *, email: str = "", name: str = "") -> str:
 async def matches(person: PersonRow | None, password: str) -> bool:
     """Whether it is the person's password. Takes as long for somebody unknown as for somebody known."""
     kept = person.password_hash if person is not None else None
-    return await asyncio.to_thread(_verify, kept or _nobody(), password) and kept is not None
+    return await asyncio.to_thread(_verify, kept, password)
 
 
-def _verify(kept: str, password: str) -> bool:
+def _verify(kept: str | None, password: str) -> bool:
     try:
-        return _HASHER.verify(kept, password)
+        return _HASHER.verify(kept or _nobody(), password) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
+@cache
 def _nobody() -> str:
-    """A hash that fits no password, made with the cost of a real one."""
+    """A hash that fits no password, as costly to look at as a real one."""
     return _HASHER.hash(token_urlsafe(16))
 
 

@@ -150,6 +150,6 @@ def _reconnected(connection: Connection, tools: Tools, draft: SourceRow, grant: 
 async def read_soon(tools: Tools, source: SourceRow, now: datetime, *, whole: bool = False) -> None:
     """Have a source read with the next tick; ``whole``: everything, not only what has changed. Raises BadInput."""
     if source.state != CONNECTED:
-        msg = f"{source.name} has to be connected again first: `lockbridge platform reconnect {source.id}`"
+        msg = f"{source.name} has to be connected again first"
         raise BadInput(msg)
     await transact(tools, lambda c: sources.read_soon(c, [source.id], now, whole=whole))

@@ -79,7 +79,8 @@ def _add(connection: Connection, tools: Tools, host: HostId, new: NewStaffCode, 
     wanted = [_placement(code, lock, pin, name.name, window, now) for lock in rows.values()]
     codes.insert_placements(connection, tools.vault, host, wanted)
     locks.poke_locks(connection, list(rows), now)
-    journal.write(connection, [Entry(now, host, "staff_code", f"made for {len(rows)} locks", code=code)])
+    why = f"made for {len(rows)} lock{'s' if len(rows) != 1 else ''}"
+    journal.write(connection, [Entry(now, host, "staff_code", why, code=code)])
     return code
 
 

@@ -10,7 +10,6 @@ from datetime import datetime, time
 
 from sqlalchemy import Connection
 
-from lockbridge.domain.backup import pick
 from lockbridge.domain.code import Pin, Window
 from lockbridge.domain.health import first_watch
 from lockbridge.domain.ids import HostId, LockId, StayId
@@ -77,15 +76,21 @@ def _placed(connection: Connection, tools: Tools, row: StayRow) -> list[Placed]:
     return codes.placements_of(connection, tools.vault, [row.code]).get(row.code, []) if row.code is not None else []
 
 
-def _check_live(held: _Held, code: CodeRow | None, now: datetime) -> None:
+def _check_live(connection: Connection, tools: Tools, held: _Held, code: CodeRow | None, now: datetime) -> None:
     """Raises BadInput for a stay that gets no code: cancelled, blocked, not confirmed, or over."""
     row = held.row
     if row.status is not StayStatus.CONFIRMED:
         msg = f"the stay is {row.status.value}: a code is for a confirmed stay only – confirm it first"
         raise BadInput(msg)
-    if code is not None and code.closes_at is not None and code.closes_at <= now:
+    closes_at = code.closes_at if code is not None else _window(connection, tools, held).ends
+    if closes_at is not None and closes_at <= now:
         msg = "the stay is over: its code opens nothing any more"
         raise BadInput(msg)
+
+
+def _mates(connection: Connection, row: StayRow) -> set[StayId]:
+    """The stay, and those that share its code (R44)."""
+    return {row.id, *(stays.with_code(connection, row.host, row.code) if row.code is not None else ())}
 
 
 async def _attend(tools: Tools, host: HostId, stay: StayId, ids: Collection[LockId], now: datetime) -> str:
@@ -129,7 +134,7 @@ def _give_backup(
 ) -> str | None:
     """None: the pool is empty, and the host was told."""
     held = _held(connection, tools, host, stay)
-    _check_live(held, _code(connection, tools, held.row), now)
+    _check_live(connection, tools, held, _code(connection, tools, held.row), now)
     door, window = _door(connection, tools, held, lock)
     if held.row.revoked_at is not None:
         msg = "the code of this stay was revoked: issue a new one first"
@@ -138,12 +143,17 @@ def _give_backup(
         msg = f"a backup code opens {door.name} at once: it can be given in the 24 hours before the stay begins"
         raise BadInput(msg)
     codes.guard_locks(connection, [lock])
-    known = pick(codes.backups_on(connection, tools.vault, lock), stay)
-    if known is not None and known.given_to == stay:
+    if lock in _helped(connection, tools, held.row):
         return f"A backup code of {door.name} has been given to this stay already: it works until the stay ends."
     if not backup.give(connection, tools, held.row, door, window, now, why=why):
         return None
     return f"A backup code of {door.name} is given: the guest is told now, and it works until the stay ends."
+
+
+def _helped(connection: Connection, tools: Tools, row: StayRow) -> set[LockId]:
+    """The locks on which the stay, or one that shares its code, was given a backup (R44)."""
+    given = codes.backups_given_to(connection, tools.vault, _mates(connection, row))
+    return {item.placement.lock for items in given.values() for item in items if item.placement.ended is None}
 
 
 def _door(connection: Connection, tools: Tools, held: _Held, lock: LockId) -> tuple[LockRow, Window]:
@@ -181,8 +191,7 @@ async def reissue(tools: Tools, host: HostId, stay: StayId, now: datetime) -> st
     """
     ids, left = await transact(tools, lambda c: _reissue(c, tools, host, stay, now))
     standing = await _attend(tools, host, stay, ids, now)
-    keeps = f" The old one stays valid on {', '.join(left)}: this lock app cannot take codes back." if left else ""
-    return _said("A new code was chosen", standing) + keeps
+    return _said("A new code was chosen", standing) + _kept("The old one", left)
 
 
 def _reissue(
@@ -191,26 +200,35 @@ def _reissue(
     """The locks concerned, and the names of those on which the old digits stay valid."""
     held = _held(connection, tools, host, stay)
     code = _code(connection, tools, held.row)
-    _check_live(held, code, now)
-    mates = stays.with_code(connection, host, code.id) if code is not None else []
-    stays.set_revoked(connection, {stay, *mates}, None)
+    _check_live(connection, tools, held, code, now)
+    mates = _mates(connection, held.row)
+    stays.set_revoked(connection, mates, None)
     if code is None:
         journal.write(connection, [Entry(now, host, "reissued", "a code was asked for", stay)])
     else:
         _replace_digits(connection, tools, held, code, now)
-    _plan(connection, tools, {stay, *mates}, now)
+    _plan(connection, tools, mates, now)
     fresh = stays.held(connection, tools.vault, stay)
     placed = [item for item in _placed(connection, tools, fresh) if item.placement.ended is None]
     if code is not None:
         _correct(connection, tools, fresh, code, placed, now)
     rows = locks.by_ids(connection, {item.placement.lock for item in placed})
     locks.poke_locks(connection, rows, now)
-    left = [row.name for row in rows.values() if not row.capabilities.can_remove and row.id in _known_on(placed)]
-    return set(rows), left
+    return set(rows), _left_on(connection, placed, now)
 
 
-def _known_on(placed: Sequence[Placed]) -> set[LockId]:
-    return {item.placement.lock for item in placed if item.placement.asked is not None}
+def _left_on(connection: Connection, placed: Sequence[Placed], now: datetime) -> list[str]:
+    """The names of the locks that go on holding digits they were given: theirs cannot be taken back."""
+    held = {
+        item.placement.lock
+        for item in placed
+        if item.placement.asked is not None and not item.placement.window.over(now)
+    }
+    return [row.name for row in locks.by_ids(connection, held).values() if not row.capabilities.can_remove]
+
+
+def _kept(what: str, left: Sequence[str]) -> str:
+    return f" {what} stays valid on {', '.join(left)}: this lock app cannot take codes back." if left else ""
 
 
 def _replace_digits(connection: Connection, tools: Tools, held: _Held, code: CodeRow, now: datetime) -> None:
@@ -220,7 +238,7 @@ def _replace_digits(connection: Connection, tools: Tools, held: _Held, code: Cod
     able = {key: row for key, row in rows.items() if not row.capabilities.chooses_pin}
     if rows and not able:
         names = ", ".join(row.name for row in rows.values())
-        msg = f"{names}: the lock app chooses the digits itself. Revoke the code, and issue one when it is off the lock"
+        msg = f"{names}: the lock app chooses the digits itself: others cannot be asked of it"
         raise BadInput(msg)
     placed = [item for item in _placed(connection, tools, held.row) if item.placement.lock in able]
     old = {code.pin, *(item.placement.pin for item in placed)} - {None}
@@ -280,24 +298,28 @@ async def revoke(tools: Tools, host: HostId, stay: StayId, now: datetime) -> str
 
     What was to be said to the guest is not sent. Raises BadInput when there is nothing to revoke.
     """
-    ids = await transact(tools, lambda c: _revoke(c, tools, host, stay, now))
-    return _said("The code is revoked", await _attend(tools, host, stay, ids, now))
+    ids, left = await transact(tools, lambda c: _revoke(c, tools, host, stay, now))
+    return _said("The code is revoked", await _attend(tools, host, stay, ids, now)) + _kept("It", left)
 
 
-def _revoke(connection: Connection, tools: Tools, host: HostId, stay: StayId, now: datetime) -> set[LockId]:
-    row = stays.get(connection, tools.vault, host, stay)
-    if row is None:
+def _revoke(
+    connection: Connection, tools: Tools, host: HostId, stay: StayId, now: datetime
+) -> tuple[set[LockId], list[str]]:
+    """The locks concerned, and the names of those on which the digits stay valid."""
+    found = stays.get(connection, tools.vault, host, stay)
+    if found is None:
         raise BadInput(NOT_YOURS)
-    if row.property is not None:
-        hosts.guard_properties(connection, [row.property])
-    mates = {stay, *(stays.with_code(connection, host, row.code) if row.code is not None else [])}
+    if found.property is not None:
+        hosts.guard_properties(connection, [found.property])
+    row = stays.held(connection, tools.vault, stay)
+    mates = _mates(connection, row)
     stays.set_revoked(connection, mates, now)
-    why = "the host has revoked the code: it comes off every lock now, and none is made until one is issued again"
+    why = "the host has revoked the code: it is taken off its locks now, and none is made until one is issued again"
     journal.write(connection, [Entry(now, host, "revoked", why, stay, row.code)])
     given = codes.backups_given_to(connection, tools.vault, mates)
     placed = [*_placed(connection, tools, row), *(item for items in given.values() for item in items)]
     _plan(connection, tools, mates, now)
-    return {item.placement.lock for item in placed}
+    return {item.placement.lock for item in placed}, _left_on(connection, placed, now)
 
 
 async def restore(tools: Tools, host: HostId, stay: StayId, now: datetime) -> str:
@@ -311,8 +333,8 @@ def _restore(connection: Connection, tools: Tools, host: HostId, stay: StayId, n
     if held.row.revoked_at is None:
         msg = "the code of this stay was not revoked"
         raise BadInput(msg)
-    _check_live(held, _code(connection, tools, held.row), now)
-    mates = {stay, *(stays.with_code(connection, host, held.row.code) if held.row.code is not None else [])}
+    _check_live(connection, tools, held, _code(connection, tools, held.row), now)
+    mates = _mates(connection, held.row)
     stays.set_revoked(connection, mates, None)
     journal.write(connection, [Entry(now, host, "restored", "the host took the revocation back", stay, held.row.code)])
     _plan(connection, tools, mates, now)

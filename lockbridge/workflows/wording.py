@@ -160,7 +160,8 @@ class Words:
 def words(renderer: Renderer, texts: Texts, template: str, wanted: Sequence[str | None]) -> Words | None:
     """The text of a name, the host's own before ours; None: there is none of this name.
 
-    In the first of the ``wanted`` languages (the guest's, the rule's) there is, else in English, else in any.
+    In the first of the ``wanted`` languages (the guest's, the rule's, the property's, the host's) there is, else in
+    English, else in any.
     """
     languages = list(dict.fromkeys(_spoken((*wanted, FALLBACK_LANGUAGE))))
     if own := texts.get(template):

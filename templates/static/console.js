@@ -35,6 +35,27 @@
   });
   all("[data-copy], [data-js]").forEach((element) => { element.hidden = false; });
 
+  // Instants that belong to no property are shown on the reader's own clock, with its zone.
+  const spoken = new Intl.DateTimeFormat("en-GB", {
+    weekday: "short", day: "numeric", month: "short", year: "numeric",
+    hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
+  });
+  const localise = (root) => all("time[data-here]", root).forEach((time) => {
+    const part = Object.fromEntries(spoken.formatToParts(new Date(time.dateTime)).map((each) => [each.type, each.value]));
+    const day = time.dataset.here === "day" ? `${part.weekday} ${part.day} ${part.month} ${part.year}, ` : "";
+    const zone = one("abbr", time);
+    time.firstChild.data = `${day}${part.hour}:${part.minute} `;
+    zone.textContent = part.timeZoneName;
+    zone.title = spoken.resolvedOptions().timeZone;
+  });
+  localise(document);
+
+  // Escape closes the menu.
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && one("details.menu[open]");
+    if (menu) { menu.open = false; one("summary", menu).focus(); }
+  });
+
   // Fresh content: elements with an id and data-live are exchanged when the server says that something happened.
   const busy = () => document.activeElement && document.activeElement.closest("[data-live]")
     && document.activeElement.matches("input, select, textarea");
@@ -43,6 +64,7 @@
     const answer = await fetch(location.href, { headers: { "x-live": "1" } });
     if (!answer.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    localise(fresh);
     for (const old of all("[data-live][id]")) {
       const now = fresh.getElementById(old.id);
       if (!now || now.outerHTML.replace(/name="csrf" value="[^"]*"/g, "") === old.outerHTML.replace(/name="csrf" value="[^"]*"/g, "")) continue;

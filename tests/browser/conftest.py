@@ -37,6 +37,8 @@ COVER = """() => {
 AXE = Path(AXE_FILE_PATH).read_text("utf-8")
 PATIENCE = 20_000
 """Milliseconds after which something that should be on a page counts as missing."""
+TALLEST = 12_000
+"""Pixels of a picture; WebP itself ends at 16,383."""
 SERIOUS = {"serious", "critical"}
 
 
@@ -87,7 +89,8 @@ class Window:
         await self.page.evaluate(COVER)
         chrome = await self.page.context.new_cdp_session(self.page)
         size = (await chrome.send("Page.getLayoutMetrics"))["cssContentSize"]
-        wanted = {"format": "webp", "quality": 70, "captureBeyondViewport": True, "clip": {**size, "scale": 1}}
+        clip = {**size, "height": min(size["height"], TALLEST), "scale": 1}
+        wanted = {"format": "webp", "quality": 70, "captureBeyondViewport": True, "clip": clip}
         taken = await chrome.send("Page.captureScreenshot", wanted)
         await chrome.detach()
         (self.pictures / f"{name}.webp").write_bytes(b64decode(taken["data"]))

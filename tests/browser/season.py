@@ -4,7 +4,8 @@ that is out, a neighbour's code, a cleaner. Invented people only.
 
 from typing import Any
 
-from lockbridge.workflows import staff
+from lockbridge.storage import hosts
+from lockbridge.workflows import connect, staff
 from providers.simulator import Fault, Verb
 from tests.browser.conftest import Office
 from tests.workflows.engine import DAY, HOUR, Engine
@@ -38,11 +39,18 @@ async def busy(office: Any) -> Office:
     lock = engine.locks["Front door"]
     new = staff.NewStaffCode("Cleo Cleaner", [lock], engine.now, engine.now + 90 * DAY)
     await staff.add(engine.services, engine.host, new, engine.now)
+    await engine.passes(HOUR)
     engine.app.battery("Cabin door", 0.12)
     engine.app.offline("Cabin door")
-    await engine.look_at("Cabin door")
-    await engine.passes(2 * HOUR)
+    await connect.sync_locks(engine.services, await app_of(engine), engine.now)
+    await engine.passes(HOUR)
     return at
+
+
+async def app_of(engine: Engine) -> hosts.LockAppRow:
+    """The second account."""
+    found = await engine.services.database.ask(hosts.lock_apps_of_host, engine.services.vault, engine.host)
+    return found[-1]
 
 
 async def connect_more(engine: Engine, flat: Any, cabin: Any) -> None:

@@ -51,3 +51,8 @@ def test_no_grave_alarm_can_be_switched_off_and_any_other_is_heard_unless_it_is(
     assert all(is_wanted(alarm, everything) for alarm in GRAVEST)
     assert not any(is_wanted(alarm, everything) for alarm in QUIET_IF_WISHED)
     assert all(is_wanted(alarm, set()) for alarm in HostAlarm)
+
+
+@pytest.mark.parametrize("alarm", [HostAlarm.FIELD_NOT_WRITTEN, HostAlarm.SOURCES_DISAGREE])
+def test_what_can_keep_a_guest_out_is_told_whatever_was_switched_off(alarm):
+    assert is_wanted(alarm, {alarm.value})

@@ -130,7 +130,7 @@ def test_a_message_that_comes_before_something_is_of_use_until_then_and_one_afte
         (rule(Trigger.CODE_SET, days=1), "code_set has no days or hours"),
         (rule(channel=By.FIELD), "with the trigger code_set"),
         (rule(Trigger.CODE_SET, channel=By.FIELD, when_not_ready=WhenNotReady.FALLBACK), "no text but the code"),
-        (rule(Trigger.CODE_SET, name="door-code"), "--channel field"),
+        (rule(Trigger.CODE_SET, name="door-code"), "goes no other way"),
         (rule(name="correction"), "goes with the trigger code_changed"),
         (rule(Trigger.CODE_CHANGED, name="access-code"), "goes with the trigger booked or"),
     ],

@@ -195,3 +195,11 @@ def test_the_readme_lists_the_variables_of_each_alarm(alarm):
     readme = (TEMPLATES / "README.md").read_text(encoding="utf-8")
     row = next(line for line in readme.splitlines() if line.startswith(f"| `{alarm}` |"))
     assert set(re.findall("`([a-z_]+)`", row)) - {alarm.value} == RENDERER.variables(alarm)
+
+
+@pytest.mark.parametrize("alarm", HostAlarm)
+def test_a_host_is_sent_to_a_page_and_never_to_the_command_line(alarm):
+    address = "https://doors.example/console/1"
+    text = RENDERER.render_host(alarm, context(alarm) | {"console": address}).text
+    assert not re.search(r"`|lockbridge (stay|property|platform|inbox|message|keypad) ", text)
+    assert all(link.startswith(address) for link in re.findall(r"\S*/console\S*", text))

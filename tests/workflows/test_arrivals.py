@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lockbridge.storage import codes, journal, locks
-from lockbridge.workflows import backup, healthcheck, housekeeping, push
+from lockbridge.storage import codes, hosts, journal, locks
+from lockbridge.workflows import backup, connect, healthcheck, housekeeping, push
 from lockbridge.workflows.ports import transact
 from providers.simulator import Fault, Verb
 from tests.workflows.engine import CLOSES, DAY, HOUR, MINUTE, OPENS
@@ -343,3 +343,13 @@ async def test_r23_a_long_time_without_any_process_ends_in_order(start):
     await engine.passes(5 * MINUTE)
     assert engine.opens("front")
     assert len(engine.told_guest("access_code")) == 1
+
+
+async def test_r43_a_lock_that_its_app_lists_as_offline_is_looked_at_at_once(start):
+    engine = await start()
+    engine.app.offline("front")
+    (app,) = engine.ask(hosts.lock_apps_of_host, engine.services.vault, engine.host)
+    await connect.sync_locks(engine.services, app, engine.now)
+    await engine.work()
+    row = engine.ask(locks.get_lock, engine.host, engine.locks["front"])
+    assert row.offline_since == engine.now

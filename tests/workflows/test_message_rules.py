@@ -6,10 +6,10 @@ import pytest
 
 from lockbridge.domain.messages import UnknownShortCode, WhenNotReady
 from lockbridge.domain.rules import BadRule, By, Rule, Trigger
-from lockbridge.storage import codes, outbox
+from lockbridge.storage import codes, hosts, outbox
 from lockbridge.storage.outbox import NewMessage
 from lockbridge.storage.rules import Written
-from lockbridge.workflows import rules, staff
+from lockbridge.workflows import host_settings, rules, staff
 from tests.platforms.make_believe import Booking
 from tests.workflows.engine import CLOSES, DAY, HOUR, MINUTE, OPENS
 
@@ -225,6 +225,21 @@ async def test_r34_a_text_is_read_in_the_guests_language_else_the_rules_else_eng
     await says(engine, welcome(days=2, name="again", language="fr"))
     await engine.until(OPENS - 2 * DAY + MINUTE)
     assert {mail.text for mail in engine.mail.sent} >= {"Ola", "Salut"}
+
+
+async def test_a_guest_whose_language_is_not_known_is_spoken_to_in_the_hosts_until_the_property_says_another(start):
+    engine = await start(at=OPENS - 5 * DAY)
+    await host_settings.change_host(engine.services, engine.host, "Ana Host", "host@example.com", "pt")
+    for language, text in (("en", "Hello"), ("pt", "Ola"), ("fr", "Salut")):
+        await writes(engine, "welcome", text, language=language)
+    await says(engine, welcome(days=3))
+    await engine.book(extra={"guest": {"name": "Ida Example", "email": "ida@example.com", "id": "g", "language": None}})
+    await engine.until(OPENS - 3 * DAY)
+    assert [mail.text for mail in engine.mails()] == ["Ola"]
+    await says(engine, welcome(days=2, name="again"))
+    await engine.write(lambda c: hosts.change_property(c, engine.host, engine.place, {"language": "fr"}))
+    await engine.until(OPENS - 2 * DAY + MINUTE)
+    assert engine.mails()[-1].text == "Salut"
 
 
 async def test_r34_the_staff_code_of_the_property_can_be_told(start):

@@ -449,7 +449,7 @@ async def give_backup(caller: Calling, stay: StayNumber, given: BackupSent) -> A
 
 @router.post("/stays/{stay}/revoke", tags=[TAG], summary="Revoke its code", **at(Scope.STAYS_WRITE))
 async def revoke(caller: Calling, stay: StayNumber) -> ActionShown:
-    """It comes off every lock now, and none comes back until one is issued again."""
+    """It comes off every lock that takes codes back, now, and none comes back until one is issued again."""
     row = await _row(caller, StayId(stay))
     said = await stay_actions.revoke(caller.services, caller.host, row.id, caller.now)
     return await _done(caller, row.id, said, "revoked the code of")

@@ -18,7 +18,7 @@ from lockbridge.web.api.shapes import Shown, TaskNumber
 router = resource()
 SILENT = timedelta(minutes=2)
 """Work that has said nothing for so long broke off with its process."""
-OF_PAGES = ("back", "back_label")
+OF_PAGES = ("back", "back_label", "form", "typed")
 """What reports say to the console's pages only."""
 
 

@@ -31,5 +31,5 @@ async def sign_out(desk: SignedIn) -> Response:
     assert desk.known is not None  # noqa: S101 - somebody is signed in
     await sign_in.sign_out(desk.services, desk.known)
     answer = desk.go("/sign-in", "You are signed out.")
-    answer.delete_cookie(desk.site.cookie)
+    answer.delete_cookie(desk.site.cookie, secure=desk.site.https, httponly=True)
     return answer

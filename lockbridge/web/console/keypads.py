@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from lockbridge.domain.ids import NoteId
+from lockbridge.domain.people import Right
 from lockbridge.storage import notes
 from lockbridge.web.desk import AtKeypad, NotHere
 from lockbridge.workflows import notebook
@@ -24,11 +25,12 @@ DONE = {
 
 @router.get("/keypads")
 async def work(desk: AtKeypad, show: int = 0) -> Response:
-    """What is to be done, the most urgent first; the digits when they are asked for, which is written down."""
+    """What is to be done, the most urgent first; digits for those who may see them and ask, which is written down."""
     found = await desk.services.database.ask(notes.to_do, desk.services.vault, desk.host)
-    if show and found:
+    shown = bool(show and found) and desk.may(Right.SEE_PINS)
+    if shown:
         await desk.note("looked at the codes to be typed at", f"{len({note.lock for note in found})} keypads")
-    return desk.page("console/locks/keypads.html", {"part": "locks", "work": found, "show": bool(show), "to_do": TO_DO})
+    return desk.page("console/locks/keypads.html", {"part": "locks", "work": found, "show": shown, "to_do": TO_DO})
 
 
 @router.post("/keypads/{note}/done")

@@ -18,7 +18,7 @@ from lockbridge.storage.hosts import LockAppRow
 from lockbridge.storage.locks import LockRow
 from lockbridge.storage.vault import Vault, VaultError
 from lockbridge.web.background import Progress, Work
-from lockbridge.web.desk import Connecting, Desk, NotHere, Resyncing, Seeing
+from lockbridge.web.desk import Connecting, Desk, NotHere, Number, Resyncing, Seeing
 from lockbridge.web.hooks import PREFIX
 from lockbridge.workflows import connect
 from lockbridge.workflows.connect import BadInput
@@ -97,7 +97,7 @@ def abilities(spec: ProviderSpec) -> list[str]:
 
 
 @router.get("/lock-apps/connect/{kind}")
-async def ask(desk: Connecting, kind: str, task: int = 0) -> Response:
+async def ask(desk: Connecting, kind: str, task: Number = 0) -> Response:
     """The lock app's form; after a try that failed, with what was typed then (no secrets)."""
     tried = await desk.services.database.ask(tasks.get, desk.host, TaskId(task)) if task else None
     typed = _opened(desk, tried.report.get("typed", "")) if tried is not None else {}

@@ -18,7 +18,7 @@ from lockbridge.storage import correspondence, hosts, stays
 from lockbridge.storage.hosts import PropertyRow
 from lockbridge.storage.rules import Written
 from lockbridge.storage.stays import StayRow
-from lockbridge.web.desk import Connecting, Desk, NotHere, Seeing
+from lockbridge.web.desk import Connecting, Desk, NotHere, Number, Seeing, number_in
 from lockbridge.workflows import foretell, rules, writing
 from lockbridge.workflows.connect import BadInput
 from lockbridge.workflows.foretell import Draft
@@ -50,7 +50,7 @@ AT: Mapping[Trigger, str] = {
 }
 """The same without days and hours."""
 WAYS: Mapping[By, str] = {
-    By.AUTO: "as the booking asks for",
+    By.AUTO: "as the booking asks for (inbox, e-mail, SMS)",
     By.EMAIL: "by e-mail",
     By.PLATFORM: "through the platform’s inbox",
     By.SMS: "by SMS",
@@ -89,7 +89,7 @@ def when_of(rule: Rule) -> str:
 
 
 @router.get("/messages")
-async def show(desk: Seeing, before: int = 0) -> Response:
+async def show(desk: Seeing, before: Number = 0) -> Response:
     """What is to be said next, and what was said lately."""
     older = MessageId(before) if before else None
     coming, lately = await desk.services.database.ask(_letters, desk.host, older)
@@ -111,7 +111,7 @@ async def show_letter(desk: Seeing, message: int, show: str = "") -> Response:
         raise NotHere
     opened = bool(show) and desk.may(Right.SEE_PINS)
     if opened:
-        await desk.note("read the message", f"{letter.kind.replace('_', ' ')} to {letter.guest}")
+        await desk.note(f"read the message {letter.kind.replace('_', ' ')} to", f"stay {letter.stay}")
     shown = {"part": PART, "letter": letter, "opened": opened, "ways": WAYS}
     return desk.page("console/messages/letter.html", shown)
 
@@ -187,7 +187,7 @@ async def _rule_form(
         "ways": [(key.value, words) for key, words in WAYS.items()],
         "unready": [(key.value, words) for key, words in UNREADY.items()],
         "texts": [("", "–"), *((name, name.replace("_", " ")) for name in sorted(names))],
-        "languages": [("", "the guest’s, else English"), *((key, words) for key, words in LANGUAGES.items())],
+        "languages": [("", "the property’s, else the host’s"), *((key, words) for key, words in LANGUAGES.items())],
         "error": error,
     }
     return desk.page("console/messages/rule.html", shown, status=status)
@@ -355,7 +355,7 @@ class Previewed:
 
 
 async def _preview(desk: Desk, written: Written, about: str) -> Previewed:
-    stay = StayId(int(about)) if about.isdecimal() else None
+    stay = StayId(number_in(about)) or None
     try:
         found = await desk.services.database.ask(foretell.draft, desk.services, desk.host, written, stay, desk.now)
     except UnknownShortCode as error:

@@ -21,7 +21,7 @@ from lockbridge.storage.inbox import Line
 from lockbridge.storage.sources import SourceRow
 from lockbridge.storage.stays import Brief
 from lockbridge.web.console.once import Shown, show_once, shown_once
-from lockbridge.web.desk import Connecting, Desk, NotHere, Replaying, Seeing
+from lockbridge.web.desk import Connecting, Desk, NotHere, Number, Replaying, Seeing
 from lockbridge.workflows import adopting, connect, hearing, receive
 from lockbridge.workflows import sources as connecting
 from lockbridge.workflows.connect import BadInput
@@ -187,14 +187,14 @@ def _secret(desk: Desk, platform: Platform) -> str | None:
 
 
 async def _feed(desk: Desk, platform: Platform) -> Response:
-    chosen = desk.text("property")
-    if not chosen.isdecimal():
+    chosen = desk.number("property")
+    if not chosen:
         msg = "a calendar belongs to a property: choose which, or add the property first"
         raise BadInput(msg)
     name = connect.clean_name(desk.text("name") or platform.title, "the name")
     settings = answers(desk, platform.fields)
     made = await connecting.connect_feed(
-        desk.services, desk.host, platform.key, PropertyId(int(chosen)), name, settings, desk.now
+        desk.services, desk.host, platform.key, PropertyId(chosen), name, settings, desk.now
     )
     await desk.note("connected", f"{name} ({platform.title})")
     said = f"{name} is connected: {len(made.read.events)} entries. {' '.join(made.read.remarks)}".strip()
@@ -405,7 +405,7 @@ class Came:
 
 
 @router.get("/inbox")
-async def show_inbox(desk: Seeing, state: str = "", before: int = 0) -> Response:
+async def show_inbox(desk: Seeing, state: str = "", before: Number = 0) -> Response:
     """The webhooks that came, the latest first: what became of each, not what it says."""
     wanted = state if state in STATES else None
     found = await desk.services.database.ask(

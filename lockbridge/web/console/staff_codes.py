@@ -17,7 +17,7 @@ from lockbridge.domain.stay import known_zone, to_utc
 from lockbridge.storage import codes, hosts, locks
 from lockbridge.storage.hosts import PropertyRow
 from lockbridge.storage.locks import LockRow
-from lockbridge.web.desk import Desk, NotHere, RunningStays, Seeing
+from lockbridge.web.desk import Desk, NotHere, RunningStays, Seeing, number_in
 from lockbridge.workflows import staff
 from lockbridge.workflows.connect import BadInput
 from lockbridge.workflows.ports import Tools
@@ -131,7 +131,7 @@ async def make(desk: RunningStays) -> Response:
 
 def _new(typed: dict[str, Any], now: datetime) -> NewStaffCode:
     """The code as the form asks for it. Raises BadInput."""
-    chosen = [LockId(int(each)) for each in typed["chosen"] if each.isdecimal()]
+    chosen = [LockId(number) for each in typed["chosen"] if (number := number_in(each))]
     if not chosen:
         msg = "no lock was chosen: tick at least one"
         raise BadInput(msg)

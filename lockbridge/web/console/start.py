@@ -181,8 +181,7 @@ async def make_address(desk: Connecting) -> Response:
 @router.post("/start/test-booking")
 async def send_test_booking(desk: Connecting) -> Response:
     """Have a test booking come in as a real one would."""
-    place = desk.text("place")
-    number = PropertyId(int(place)) if place.isdecimal() else PropertyId(0)
+    number = PropertyId(desk.number("place"))
     try:
         await start.send_test_booking(desk.services, desk.host, number, desk.person.email, desk.now)
     except BadInput as error:

@@ -13,7 +13,7 @@ from lockbridge.domain.naming import NameChoice, NameReason
 from lockbridge.domain.pins import PinReason
 from lockbridge.domain.status import Shown, Status
 from lockbridge.domain.stay import StayStatus, TimeSource
-from lockbridge.domain.veil import DOT, HIDDEN, veiled
+from lockbridge.domain.veil import HIDDEN, unlinked, veiled
 from lockbridge.services import Services
 from lockbridge.storage import guest_links, sources
 from lockbridge.storage.codes import CodeRow
@@ -21,6 +21,7 @@ from lockbridge.storage.journal import Entry
 from lockbridge.storage.outbox import MessageRow
 from lockbridge.storage.sources import SightingRow
 from lockbridge.storage.stays import StayRow
+from lockbridge.web.pages import words
 from lockbridge.workflows import explain, foretell, guest
 from lockbridge.workflows.explain import StayView
 from lockbridge.workflows.foretell import Foretold
@@ -120,15 +121,22 @@ class StayPage:
 
 
 def look(
-    connection: Connection, services: Services, host: HostId, stay: StayId, now: datetime, *, digits: bool
+    connection: Connection,
+    services: Services,
+    host: HostId,
+    stay: StayId,
+    now: datetime,
+    *,
+    digits: bool,
+    links: bool,
 ) -> StayPage | None:
-    """The page of a stay; None: it is not this host's."""
+    """The page of a stay; None: it is not this host's. Who has a link sees digits for as long as the stay lasts."""
     view = explain.view(connection, services, host, stay, now)
     if view is None:
         return None
     who, words = _sources(connection, services, view.stay)
     coming = foretell.foretell(connection, services, host, stay, now, rule=None, digits=digits)
-    token = guest_links.of_stay(connection, services.vault, host, stay) if digits else None
+    token = guest_links.of_stay(connection, services.vault, host, stay) if links else None
     return StayPage(
         view,
         digits,
@@ -142,7 +150,7 @@ def look(
         _contact(view.stay.contact.phone, digits=digits),
         _contact(view.stay.contact.email, digits=digits),
         _history(view),
-        [Said(row, _read(row.text, digits=digits)) for row in view.messages if row.state not in UNSENT],
+        [Said(row, _read(row.text, digits=digits, links=links)) for row in view.messages if row.state not in UNSENT],
         [_coming(each, digits=digits) for each in coming],
         guest.page_of(services, token) if token else "",
     )
@@ -186,7 +194,7 @@ def _doors(view: StayView, now: datetime, *, digits: bool) -> list[Door]:
 
 def _pin(pin: Pin | None, *, digits: bool) -> str:
     """The digits, or as many dots: where they are hidden, not one of them is shown."""
-    return "" if pin is None else pin.digits if digits else DOT * len(pin.digits)
+    return "" if pin is None else pin.digits if digits else HIDDEN
 
 
 def _wanted(line: Shown) -> bool:
@@ -271,10 +279,12 @@ def _history(view: StayView) -> list[Happened]:
     ]
 
 
-def _read(text: str | None, *, digits: bool) -> str:
-    return "" if text is None else text if digits else veiled(text)
+def _read(text: str | None, *, digits: bool, links: bool = True) -> str:
+    if text is None or (digits and links):
+        return text or ""
+    return unlinked(text) if digits else veiled(text)
 
 
 def _coming(each: Foretold, *, digits: bool) -> Coming:
     whole = f"{each.text.subject}\n\n{each.text.text}".strip() if each.text is not None else ""
-    return Coming(each, ", ".join(way.value for way in each.ways), _read(whole, digits=digits))
+    return Coming(each, ", ".join(words(way.value) for way in each.ways), _read(whole, digits=digits))

@@ -22,9 +22,10 @@ from lockbridge.storage import finding, hosts, stays
 from lockbridge.storage.finding import Cursor, Found, Page, Wanted, When
 from lockbridge.storage.hosts import PropertyRow
 from lockbridge.storage.stays import StayRow
-from lockbridge.web.console import stay_page
-from lockbridge.web.desk import Desk, NotHere, RunningStays, Seeing, local_path
-from lockbridge.workflows import clean_up, guest, reservations, stay_actions
+from lockbridge.web.console import previewing, stay_page
+from lockbridge.web.console.previewing import Proposal
+from lockbridge.web.desk import Connecting, Desk, NotHere, RunningStays, Seeing, local_path
+from lockbridge.workflows import clean_up, guest, properties, reservations, stay_actions
 from lockbridge.workflows.connect import BadInput
 
 router = APIRouter()
@@ -199,11 +200,13 @@ async def _there(desk: Desk, stay: int) -> StayRow:
 
 async def _page(desk: Desk, stay: int, *, digits: bool = False, error: str = "") -> Response:
     ask = desk.services.database.ask
-    seen = await ask(stay_page.look, desk.services, desk.host, StayId(stay), desk.now, digits=digits)
+    links = digits and desk.may(Right.SEE_PINS)
+    seen = await ask(stay_page.look, desk.services, desk.host, StayId(stay), desk.now, digits=digits, links=links)
     if seen is None:
         raise NotHere
     typed = {name: desk.text(name) or getattr(seen.view.stay, f"host_{name}") for name in ("check_in", "check_out")}
-    context = {"part": "stays", "seen": seen, "stay": seen.view.stay, "typed": typed, "error": error}
+    places = [] if seen.view.place else await ask(hosts.properties_of_host, desk.host)
+    context = {"part": "stays", "seen": seen, "stay": seen.view.stay, "typed": typed, "error": error, "places": places}
     return desk.page("console/stays/show.html", context, status=422 if error else 200)
 
 
@@ -224,6 +227,24 @@ async def _do(desk: Desk, stay: int, act: Act, what: str) -> Response:
         return await _page(desk, stay, error=_sentence(str(error)))
     await desk.note(what, f"stay {stay}")
     return desk.go(_back(desk, stay), said)
+
+
+@router.post("/stays/{stay}/property")
+async def say_which_property(desk: Connecting, stay: StayNumber) -> Response:
+    """Say which property it is in: from then on that name of its platform is known, and stays under it get codes."""
+    row = await _there(desk, stay)
+    mine = await desk.services.database.ask(hosts.properties_of_host, desk.host)
+    place = next((each for each in mine if str(each.id) == desk.text("property")), None)
+    if place is None:
+        raise NotHere
+    change = properties.naming(desk.host, place.id, row.platform, row.property_ref, desk.now)
+    title, back = f"{row.property_ref} is {place.name}", f"{desk.base}/stays/{stay}"
+    said = f"{place.name}, from now on. The code follows within a minute."
+    deed, about = "noted a platform's name of", f"property {place.id}"
+    try:
+        return await previewing.decide(desk, Proposal(change, title, back, said, deed, about, "stays", zone=place.zone))
+    except BadInput as error:
+        return await _page(desk, stay, error=_sentence(str(error)))
 
 
 def _sentence(text: str) -> str:

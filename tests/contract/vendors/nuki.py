@@ -48,7 +48,12 @@ PINS = PinRules(lengths=frozenset({6}), forbidden_digits=frozenset("0"), forbidd
 
 def _rules(key: str, max_codes: int) -> RuleSet:
     can = Capabilities(
-        confirms=False, can_open=True, max_codes=max_codes, pin_rules=PINS, name_rules=NameRules(max_length=20)
+        confirms=False,
+        can_open=True,
+        has_log=True,
+        max_codes=max_codes,
+        pin_rules=PINS,
+        name_rules=NameRules(max_length=20),
     )
     return RuleSet(key, can, confirm_delay=SOON, queues_offline=True, returns_ref=False)
 

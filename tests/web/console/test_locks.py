@@ -207,7 +207,7 @@ async def test_a_full_lock_says_since_when_and_who_waits(opened, sqlite_url):
     assert "98 on it are not lockbridge’s" in text
 
 
-async def test_work_at_keypads_is_listed_with_digits_when_asked_and_ticked_off(opened, sqlite_url):
+async def test_work_at_keypads_is_ticked_off_by_staff_and_its_digits_are_for_those_who_may_see_them(opened, sqlite_url):
     console = await opened(sqlite_url, at=OPENS - HOUR)
     engine = console.engine
     await a_keypad(console)
@@ -219,7 +219,10 @@ async def test_work_at_keypads_is_listed_with_digits_when_asked_and_ticked_off(o
     pin = engine.pin()
     assert "Shed: program" in text
     assert pin not in text
-    assert pin in await staff.text("keypads?show=1")
+    assert pin not in (await staff.get("keypads?show=1")).text
+    assert "looked at the codes" not in await console.owner.text("activity")
+    assert pin in await console.owner.text("keypads?show=1")
+    assert "looked at the codes" in await console.owner.text("activity")
     note = next(row for row in keypad_work(console) if row.pin.digits == pin)
     assert "EDT" in text, "on the clock of the place"
     said = await staff.follow(await staff.post(f"keypads/{note.id}/done"))

@@ -273,7 +273,7 @@ async def test_the_page_says_what_is_on_each_lock_why_and_what_was_and_will_be_s
         "it comes off the lock",
         "the property's usual time",
         "America/New_York",
-        "planned access code by email",
+        "planned access code by e-mail",
         "Why this PIN",
         "confirmed",
         "to be on the lock from",
@@ -414,3 +414,21 @@ async def test_the_guests_link_is_shown_to_those_who_may_see_codes_and_can_be_wi
     assert secret not in (await (await console.person(Role.STAFF)).get(f"{path}?show=1")).text
     await owner.post(f"{path}/guest-link/revoke")
     assert secret not in (await owner.get(f"{path}?show=1")).text
+
+
+async def test_whoever_books_an_unknown_property_gets_a_code_when_the_host_says_on_the_stay_which_it_is(console):
+    engine, owner = console.engine, console.owner
+    await engine.until(OPENS - DAY)
+    await engine.book(home="prop-99")
+    where = f"stays/{engine.stay().id}"
+    assert "which of your properties is prop-99 of Your own system" in await owner.text(where)
+    assert "An owner or manager says which property" in await (await console.person(Role.STAFF)).text(where)
+    assert (await owner.post(f"{where}/property", property="999")).status_code == 404
+    preview = (await owner.post(f"{where}/property", property=str(engine.place))).text
+    assert "prop-99 is Lake House" in plain(preview)
+    assert engine.held() == []
+    fields = dict(re.findall(r'name="(property|draw|seen)" value="([^"]*)"', preview))
+    said = await owner.follow(await owner.post(f"{where}/property", **fields, do="it"))
+    assert "Lake House, from now on" in said
+    await engine.work()
+    assert engine.opens("front", at=OPENS)

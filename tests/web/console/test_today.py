@@ -73,6 +73,7 @@ async def test_a_lock_that_is_offline_or_low_is_shown_with_the_arrivals_it_threa
     await engine.book(id="res-2", code="SECOND", arrival="2026-06-16", departure="2026-06-18", guest="Bo Second")
     await engine.until(OPENS - 20 * HOUR)
     said = await any_console.owner.text()
+    assert "1 lock is in trouble ." in said.partition("Locks in trouble")[0]
     trouble = said.partition("Locks in trouble")[2]
     assert "front offline since" in trouble
     assert "2 arrivals depend on it" in trouble
