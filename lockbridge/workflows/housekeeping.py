@@ -26,11 +26,8 @@ async def keep_house(tools: Tools, now: datetime) -> None:
     """Do what has not been done yet today (UTC), once over all processes; each time fill pools, weigh disagreements."""
     await fill_pools(tools, now)
     await transact(tools, lambda c: reservations.weigh_again(c, tools, now))
-    await transact(tools, lambda c: people.forget_over(c, now))
-    await transact(tools, lambda c: api_answers.forget_over(c, now))
     await _once_a_day(tools, "clean up", lambda: clean_up(tools, now), now)
-    await _once_a_day(tools, "list locks", lambda: list_locks(tools, now), now)
-    await _once_a_day(tools, "note locks", lambda: keep_records(tools, now), now)
+    await _once_a_day(tools, "list locks", lambda: list_and_note(tools, now), now)
 
 
 async def _once_a_day(tools: Tools, name: str, work: Callable[[], Awaitable[object]], now: datetime) -> None:
@@ -58,6 +55,12 @@ def _fill(connection: Connection, tools: Tools, page: list[LockId], now: datetim
     return changed
 
 
+async def list_and_note(tools: Tools, now: datetime) -> None:
+    """List the locks of every account anew, and keep how they are."""
+    await list_locks(tools, now)
+    await transact(tools, lambda c: _keep_records(c, now))
+
+
 async def list_locks(tools: Tools, now: datetime) -> None:
     """Ask every connected account for its locks: new ones, changed rules, other names."""
     for app in await tools.database.ask(_accounts, tools):
@@ -67,11 +70,13 @@ async def list_locks(tools: Tools, now: datetime) -> None:
             tools.log.warning("a lock app could not list its locks", account=app.id, kind=error.kind.value)
 
 
-async def keep_records(tools: Tools, now: datetime) -> None:
-    """Keep how every lock is today; forget how they were long ago, and work that has long been reported."""
-    await transact(tools, lambda c: readings.note_all(c, now))
-    await transact(tools, lambda c: readings.forget(c, now - READINGS_KEPT))
-    await transact(tools, lambda c: tasks.forget(c, now - TASKS_KEPT))
+def _keep_records(connection: Connection, now: datetime) -> None:
+    """How every lock is today is kept; how they were long ago is forgotten, and what is over or was long reported."""
+    readings.note_all(connection, now)
+    readings.forget(connection, now - READINGS_KEPT)
+    tasks.forget(connection, now - TASKS_KEPT)
+    people.forget_over(connection, now)
+    api_answers.forget_over(connection, now)
 
 
 def _accounts(connection: Connection, tools: Tools) -> list[LockAppRow]:

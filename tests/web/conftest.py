@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from lockbridge.signatures import sign_standard_webhook
 from lockbridge.storage.database import Database
 from lockbridge.storage.tables import DELIVERY, MESSAGE
 from lockbridge.storage.vault import KeyRing, Vault
+from lockbridge.web import site as site_pages
 from lockbridge.web.app import Web, build_web
 from lockbridge.web.server import listen, serve
 from lockbridge.workflows import connect
@@ -30,6 +32,8 @@ from lockbridge.workflows.connect import Address
 
 START = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
 MAX_BODY = 1_000_000
+site_pages.Pages = cache(site_pages.Pages)
+"""Templates are compiled once for all tests, not for each of them."""
 
 
 def booking(**changes: Any) -> bytes:
