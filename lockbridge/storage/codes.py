@@ -13,7 +13,7 @@ from lockbridge.domain.backup import Backup
 from lockbridge.domain.code import CodeKind, Pin, Window
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId, StayId
 from lockbridge.domain.naming import NameChoice
-from lockbridge.domain.placement import Placement, PlacementState
+from lockbridge.domain.placement import Ended, Placement, PlacementState
 from lockbridge.storage.batch import Batch
 from lockbridge.storage.rows import index_pin, open_pin, progress_values, seal_pin, to_placement, wish_values
 from lockbridge.storage.tables import CODE, LOCK, PLACEMENT, STAY
@@ -496,3 +496,35 @@ def erase_names(connection: Connection) -> None:
     if codes:
         connection.execute(update(CODE).where(CODE.c.id.in_(codes)).values(name=""))
         connection.execute(update(PLACEMENT).where(PLACEMENT.c.code_id.in_(codes)).values(name=""))
+
+
+UNSEALED = tuple(
+    PLACEMENT.c[name]
+    for name in (
+        *("id", "code_id", "lock_id", "kind", "name", "opens_at", "closes_at", "push_at", "remove_at", "ended"),
+        *("made_at", "state", "hold_until", "failures", "reason", "detail"),
+    )
+)
+"""What lists of many stays read of a placement: nothing that would have to be unsealed."""
+
+
+def to_unsealed(row: Row[Any]) -> Placement:
+    """A row of these columns as the rules see it, without its digits."""
+    return Placement(
+        id=PlacementId(row.id),
+        code=CodeId(row.code_id),
+        lock=LockId(row.lock_id),
+        kind=CodeKind(row.kind),
+        pin=None,
+        name=row.name,
+        window=Window(row.opens_at, row.closes_at),
+        push_at=row.push_at,
+        remove_at=row.remove_at,
+        ended=Ended(row.ended) if row.ended else None,
+        made_at=row.made_at,
+        state=PlacementState(row.state),
+        hold_until=row.hold_until,
+        failures=row.failures,
+        reason=row.reason,
+        detail=row.detail,
+    )

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, select
 
-from lockbridge.domain.code import CodeKind, Window
-from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId, PropertyId, StayId
-from lockbridge.domain.placement import Ended, Placement, PlacementState
+from lockbridge.domain.ids import CodeId, HostId, LockId, PropertyId, StayId
+from lockbridge.domain.placement import Placement, PlacementState
 from lockbridge.domain.stay import StayStatus, to_local
+from lockbridge.storage.codes import UNSEALED, to_unsealed
 from lockbridge.storage.tables import CODE, PLACEMENT, PROPERTY, STAY
 
 PAGE = 50
@@ -253,41 +253,13 @@ def _stay(row: Row[Any], placed: Sequence[Placement], helped: frozenset[LockId])
     )
 
 
-_PLACED = tuple(
-    PLACEMENT.c[name]
-    for name in (
-        *("id", "code_id", "lock_id", "kind", "name", "opens_at", "closes_at", "push_at", "remove_at", "ended"),
-        *("made_at", "state", "hold_until", "detail"),
-    )
-)
-
-
 def _placements(connection: Connection, host: HostId, codes: Collection[int]) -> dict[int, list[Placement]]:
     found: dict[int, list[Placement]] = defaultdict(list)
     if codes:
-        theirs = select(*_PLACED).where(PLACEMENT.c.host_id == host, PLACEMENT.c.code_id.in_(codes))
+        theirs = select(*UNSEALED).where(PLACEMENT.c.host_id == host, PLACEMENT.c.code_id.in_(codes))
         for row in connection.execute(theirs.order_by(PLACEMENT.c.id)):
-            found[row.code_id].append(_placement(row))
+            found[row.code_id].append(to_unsealed(row))
     return found
-
-
-def _placement(row: Row[Any]) -> Placement:
-    return Placement(
-        id=PlacementId(row.id),
-        code=CodeId(row.code_id),
-        lock=LockId(row.lock_id),
-        kind=CodeKind(row.kind),
-        pin=None,
-        name=row.name,
-        window=Window(row.opens_at, row.closes_at),
-        push_at=row.push_at,
-        remove_at=row.remove_at,
-        ended=Ended(row.ended) if row.ended else None,
-        made_at=row.made_at,
-        state=PlacementState(row.state),
-        hold_until=row.hold_until,
-        detail=row.detail,
-    )
 
 
 def _helped(connection: Connection, host: HostId, stays: Collection[int]) -> dict[int, list[LockId]]:

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from lockbridge.domain.code import CodeKind, Window
-from lockbridge.domain.ids import CodeId, HostId, LockAppId, LockId, PlacementId, PropertyId, SourceId, StayId
-from lockbridge.domain.placement import Ended, Placement, PlacementState
+from lockbridge.domain.ids import CodeId, HostId, LockAppId, LockId, PropertyId, SourceId, StayId
+from lockbridge.domain.placement import Placement, PlacementState
 from lockbridge.domain.stay import StayStatus
+from lockbridge.storage.codes import UNSEALED, to_unsealed
 from lockbridge.storage.journal import AlarmRow
 from lockbridge.storage.tables import ALARM, CODE, LOCK, LOCK_APP, MATCH, PLACEMENT, PROPERTY, SOURCE, STAY
 
@@ -182,40 +182,10 @@ def placements(connection: Connection, host: HostId, codes: Collection[CodeId]) 
     """The live placements of these codes that are not ended, without their digits."""
     found: dict[CodeId, list[Placement]] = defaultdict(list)
     if codes:
-        theirs = select(*_PLACED).where(PLACEMENT.c.host_id == host, PLACEMENT.c.code_id.in_(codes), _ON_ITS_WAY)
+        theirs = select(*UNSEALED).where(PLACEMENT.c.host_id == host, PLACEMENT.c.code_id.in_(codes), _ON_ITS_WAY)
         for row in connection.execute(theirs.order_by(PLACEMENT.c.id)).all():
-            found[CodeId(row.code_id)].append(_placement(row))
+            found[CodeId(row.code_id)].append(to_unsealed(row))
     return found
-
-
-_PLACED = tuple(
-    PLACEMENT.c[name]
-    for name in (
-        *("id", "code_id", "lock_id", "kind", "name", "opens_at", "closes_at", "push_at", "remove_at", "ended"),
-        *("made_at", "state", "hold_until", "failures", "reason", "detail"),
-    )
-)
-
-
-def _placement(row: Row[Any]) -> Placement:
-    return Placement(
-        id=PlacementId(row.id),
-        code=CodeId(row.code_id),
-        lock=LockId(row.lock_id),
-        kind=CodeKind(row.kind),
-        pin=None,
-        name=row.name,
-        window=Window(row.opens_at, row.closes_at),
-        push_at=row.push_at,
-        remove_at=row.remove_at,
-        ended=Ended(row.ended) if row.ended else None,
-        made_at=row.made_at,
-        state=PlacementState(row.state),
-        hold_until=row.hold_until,
-        failures=row.failures,
-        reason=row.reason,
-        detail=row.detail,
-    )
 
 
 def helped(connection: Connection, host: HostId, ids: Collection[StayId]) -> set[tuple[StayId, LockId]]:

@@ -24,7 +24,6 @@ MOST_UNPACKED = 40_000_000
 """A workbook that unpacks to more than this is not opened."""
 ZIP = b"PK\x03\x04"
 OLD_EXCEL = b"\xd0\xcf\x11\xe0"
-SEPARATORS = ";,\t"
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a cell begins that a spreadsheet might run as a formula."""
 KINDS = {

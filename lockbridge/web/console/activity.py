@@ -18,6 +18,7 @@ from lockbridge.domain.stay import to_local, to_utc
 from lockbridge.storage import activity
 from lockbridge.storage.activity import Happening, Names, Place, Wanted
 from lockbridge.web.desk import Desk, Seeing
+from lockbridge.web.sheets import guarded
 from lockbridge.workflows.connect import BadInput
 
 router = APIRouter()
@@ -62,8 +63,6 @@ KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 BAD = frozenset({"refused", "message_refused", "no_room", "not_confirmed", "cannot_take_back", "vanished"})
 GOOD = frozenset({"confirmed", "message_sent", "adopted"})
-DANGEROUS = re.compile(r"^[=+\-@\t\r]")
-"""How a cell begins that a spreadsheet would take for a formula."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +208,5 @@ def _cells(each: Happening, found: Found) -> tuple[str, ...]:
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
     written = io.StringIO()
-    csv.writer(written).writerows([harmless(cell) for cell in row] for row in rows)
+    csv.writer(written).writerows([guarded(cell) for cell in row] for row in rows)
     return written.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """The cell as a text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if DANGEROUS.match(cell) else cell
