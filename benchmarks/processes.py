@@ -26,7 +26,7 @@ from starlette.routing import Route
 from benchmarks import calendars
 from benchmarks.vendors import asgi
 from lockbridge.bootstrap import Instead, services
-from lockbridge.commands.running import freeze_heap, run_fast
+from lockbridge.commands.running import freeze_heap, run_fast, services_behind
 from lockbridge.config import DatabaseSettings, Settings, WorkerSettings
 from lockbridge.log import set_up
 from lockbridge.services import Services
@@ -61,7 +61,7 @@ async def _intake(url: str, key: str, *, working: bool) -> None:
 
 async def _worker(url: str, key: str) -> None:
     """Push whatever is due, for as long as there is anything; then wait to be ended."""
-    async with services(settings_for(url), Instead(vault=open_vault(Path(key)))) as built:
+    async with services_behind(settings_for(url), Instead(vault=open_vault(Path(key)))) as built:
         freeze_heap()
         print("ready", flush=True)
         await drain(built)

@@ -116,9 +116,9 @@ async def services(settings: Settings, instead: Instead | None = None) -> AsyncI
         await built.close()
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, *, gives_way: bool = False) -> Database:
     """The database of the settings; nothing is read or made yet. Raises ValueError for a URL that cannot be used."""
-    return Database(settings.database.url, synchronous=settings.database.synchronous)
+    return Database(settings.database.url, synchronous=settings.database.synchronous, gives_way=gives_way)
 
 
 def vault_for(database: Database, settings: Settings, now: datetime) -> Vault:

@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import structlog
 import typer
 
 from lockbridge import __version__, log
-from lockbridge.bootstrap import sample_lock_app, services
+from lockbridge.bootstrap import Instead, open_database, sample_lock_app, services
 from lockbridge.commands.session import make_ready, settings_of, to_stderr
 from lockbridge.config import Settings, unknown_variables
 from lockbridge.services import Services
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from lockbridge.worker import Worker
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+NICE = 10
+"""How far a worker steps back where processes compete for the processors."""
 
 
 def serve(
@@ -101,9 +105,23 @@ def work(context: typer.Context) -> None:
     run_fast(_work(settings))
 
 
+@asynccontextmanager
+async def services_behind(settings: Settings, instead: Instead | None = None) -> AsyncIterator[Services]:
+    """Services of a process that lets others go first: nobody waits for its answer.
+
+    Measured on two processors, one SQLite file: webhooks are taken at three quarters of the usual rate while a worker
+    carries codes as fast as it can; with equal rights, at a third.
+    """
+    with suppress(AttributeError):  # Windows
+        os.nice(NICE)
+    database = open_database(settings, gives_way=True)
+    async with services(settings, replace(instead or Instead(), database=database)) as built:
+        yield built
+
+
 async def _work(settings: Settings) -> None:
     stop = stop_on_signals()
-    async with services(settings) as built, _working(built, settings):
+    async with services_behind(settings) as built, _working(built, settings):
         built.log.info("the worker runs", version=__version__)
         freeze_heap()
         await stop.wait()

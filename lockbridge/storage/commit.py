@@ -81,6 +81,7 @@ class GroupCommit:
         self._queue: deque[_Waiting] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._closing = False
+        self._waking: asyncio.AbstractEventLoop | None = None
         self._threads = [
             threading.Thread(target=self._work, name=f"lockbridge-write-{n}", daemon=True) for n in range(writers)
         ]
@@ -104,14 +105,23 @@ class GroupCommit:
             if self._closing or len(self._queue) >= self._max_waiting:
                 raise self._refusal()
             self._queue.append(_Waiting(step, item, future))
-        # Not at once: a writer that wakes up amid a turn of the loop takes the interpreter from it at every statement
-        # (measured: half the time a webhook takes), and leaves alone who comes in the same turn.
-        loop.call_soon(self._wake)
+        if self._waking is not loop:
+            self._waking = loop
+            loop.call_soon(self._wake, loop, 0)
         return future
 
-    def _wake(self) -> None:
-        """Have a writer look at what waits; whoever found it at work has been taken along."""
-        if self._queue:
+    def _wake(self, loop: asyncio.AbstractEventLoop, seen: int) -> None:
+        """Have a writer look at what waits, once a turn of the loop brought nothing more.
+
+        A writer that wakes up amid the work of the loop takes the interpreter from it at every statement, and leaves
+        alone who comes a moment later (measured: a webhook takes twice as long).
+        """
+        waiting = len(self._queue)
+        if seen < waiting < self._max_batch:
+            loop.call_soon(self._wake, loop, waiting)
+            return
+        self._waking = None
+        if waiting:
             with self._changed:
                 self._changed.notify()
 

@@ -225,19 +225,26 @@ def _engine(url: URL, **options: Any) -> Engine:
 class Database:
     """One database, opened by any number of threads. Opens its first connection when it is first used.
 
-    ``read_threads=0`` answers :meth:`ask` on the caller's thread, for a simulation or a command. Raises ``ValueError``
-    for a URL that lockbridge cannot use.
+    ``read_threads=0`` answers :meth:`ask` on the caller's thread, for a simulation or a command. ``gives_way`` leaves a
+    SQLite file to other processes where these wait to write. Raises ``ValueError`` for a URL that lockbridge cannot
+    use.
     """
 
     def __init__(
-        self, url: str, *, synchronous: Synchronous = "FULL", read_threads: int = 4, echo: bool = False
+        self,
+        url: str,
+        *,
+        synchronous: Synchronous = "FULL",
+        read_threads: int = 4,
+        echo: bool = False,
+        gives_way: bool = False,
     ) -> None:
         self.url = parse_url(url)
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if "sqlite" in self.url.drivername else "postgresql"
         self.synchronous = synchronous
         self._reader, self._writer = self._engines(echo=echo)
         self._threads = ThreadPoolExecutor(read_threads, "lockbridge-read") if read_threads else None
-        self._turn = nullcontext if self.file is None else Turns(self.file).turn
+        self._turn = nullcontext if self.file is None else Turns(self.file, gives_way=gives_way).turn
 
     def _engines(self, *, echo: bool) -> tuple[Engine, Engine]:
         if self.dialect == "postgresql":

@@ -3,7 +3,8 @@
 SQLite itself has no queue: who finds the file taken sleeps for up to 100 ms and looks again, and meanwhile a process
 with much to write takes it many times over (measured: beside transactions of 20 ms, 1 ms apart, another process waited
 for up to 3 s; in turns, 0.08 s). Here one process at a time stands in the *door* and waits for the *room*, so that
-whoever leaves the room and wants back in finds the door taken, and comes after.
+whoever leaves the room and wants back in finds the door taken, and comes after. A worker, for whom nobody waits at the
+other end of a connection, *gives way* besides: after a turn that somebody waited for, it stays away for a while.
 
 Nothing depends on it being kept. It is a courtesy among processes that know of it, held in empty files beside the
 database by locks that end with the process; SQLite's own lock decides who writes.
@@ -25,28 +26,51 @@ except ImportError:  # Windows: nobody waits for a turn
 PATIENCE_SECONDS = 5.0
 """After so long somebody has hung in the room or at the door: then SQLite decides."""
 LOOK_SECONDS = 0.0005
+AWAY = 8
+"""Who gives way stays away this many times as long as its turn took, so that it has a ninth of the time at most."""
 
 
 class Turns:
-    """The turns at one file. Safe to use from several threads, which wait for one another, too."""
+    """The turns at one file. Safe to use from several threads, which wait for one another, too.
 
-    def __init__(self, database: Path) -> None:
+    ``gives_way``: leave the file to the others for a while after a turn they waited for.
+    """
+
+    def __init__(self, database: Path, *, gives_way: bool = False) -> None:
         self._door = database.with_name(f"{database.name}-door")
         self._room = database.with_name(f"{database.name}-room")
+        self._gives_way = gives_way
+        self._away_until = 0.0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait until it is our turn, and let the next one in at the end. Goes on without, rather than raise."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        door = _locked(self._door, until)
-        try:
-            room = _locked(self._room, until)
-        finally:
-            _unlock(door)
+        room = self._enter()
+        entered = time.monotonic()
         try:
             yield
         finally:
+            if self._gives_way and self._is_awaited():
+                left = time.monotonic()
+                self._away_until = left + min(AWAY * (left - entered), PATIENCE_SECONDS)
             _unlock(room)
+
+    def _enter(self) -> int | None:
+        arrived = time.monotonic()
+        if self._away_until > arrived:
+            time.sleep(self._away_until - arrived)
+        until = time.monotonic() + PATIENCE_SECONDS
+        door = _locked(self._door, until)
+        try:
+            return _locked(self._room, until)
+        finally:
+            _unlock(door)
+
+    def _is_awaited(self) -> bool:
+        """Whether somebody stands in the door."""
+        door = _locked(self._door, until=0.0)
+        _unlock(door)
+        return door is None
 
 
 def _locked(path: Path, until: float) -> int | None:

@@ -116,6 +116,18 @@ async def test_writes_of_one_turn_of_the_loop_share_one_call_also_when_the_write
     assert step.calls == [[f"{n}" for n in range(10)]]
 
 
+async def test_who_comes_in_the_next_turns_of_the_loop_is_taken_along(database, open_commit, words):
+    step, commit = Adding(words), open_commit(database)
+
+    async def after(turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await commit.write(step, f"{turns}")
+
+    await asyncio.gather(*(after(turns) for turns in range(10)))
+    assert step.calls == [[f"{n}" for n in range(10)]]
+
+
 async def test_a_batch_is_never_larger_than_asked(database, open_commit, words):
     step = Adding(words)
     await gathered(open_commit(database, max_batch=8), [(step, f"{n}") for n in range(20)])

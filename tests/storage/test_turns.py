@@ -64,6 +64,32 @@ def test_who_waits_comes_before_who_has_just_had_a_turn(file, order):
     assert order == ["the other", "we, again"]
 
 
+@pytest.fixture
+def away(monkeypatch):
+    """How long was waited, in seconds, without waiting."""
+    slept = []
+    monkeypatch.setattr(turns.time, "sleep", slept.append)
+    monkeypatch.setattr(turns, "AWAY", 1e9)
+    return slept
+
+
+def test_who_gives_way_stays_away_after_a_turn_that_was_waited_for(file, order, away):
+    ours = Turns(file, gives_way=True)
+    with ours.turn():
+        other = waiting(file, order, "the other")
+    other.join()
+    away.clear()
+    with ours.turn():
+        assert away == [pytest.approx(turns.PATIENCE_SECONDS, abs=1)]
+
+
+def test_where_nobody_waits_nobody_gives_way(file, away):
+    ours = Turns(file, gives_way=True)
+    for _ in range(2):
+        with ours.turn():
+            assert not away
+
+
 def test_a_turn_ends_with_an_error_too(file):
     ours = Turns(file)
     with pytest.raises(LookupError), ours.turn():
