@@ -35,7 +35,7 @@ def _loaded(url: str, folder, process: str) -> set[str]:
 @pytest.mark.slow
 def test_a_process_that_only_takes_webhooks_loads_nothing_that_calls_lock_apps_or_writes_messages(sqlite_url, tmp_path):
     loaded = _loaded(sqlite_url, tmp_path, INTAKE)
-    others = {"alembic", "aiohttp", "apscheduler", "httpx", "jinja2", "providers", "psycopg", "tenacity"}
+    others = {"alembic", "aiohttp", "apscheduler", "fastapi", "httpx", "jinja2", "providers", "psycopg", "tenacity"}
     assert loaded & others == set()
     assert loaded & {"lockbridge.worker", "lockbridge.workflows.push", "lockbridge.workflows.healthcheck"} == set()
 
