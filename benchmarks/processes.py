@@ -30,7 +30,7 @@ from lockbridge.commands.running import freeze_heap, run_fast, services_behind
 from lockbridge.config import DatabaseSettings, Settings, WorkerSettings
 from lockbridge.log import set_up
 from lockbridge.services import Services
-from lockbridge.storage.locks import next_due_at
+from lockbridge.storage.due import next_due
 from lockbridge.storage.vault import open_vault
 from lockbridge.web.app import build_web
 from lockbridge.web.server import listen, serve
@@ -71,7 +71,7 @@ async def _worker(url: str, key: str) -> None:
 
 async def drain(built: Services) -> None:
     """Push until nothing is due within a minute: what a killed process was asking is looked at a little later."""
-    while (due := await built.database.ask(next_due_at)) is not None and due < datetime.now(UTC) + timedelta(minutes=1):
+    while (due := (await built.database.ask(next_due)).push) and due < datetime.now(UTC) + timedelta(minutes=1):
         if not await push_due(built, datetime.now(UTC)):
             await asyncio.sleep(0.02)
 

@@ -349,12 +349,6 @@ def due_watches(connection: Connection, vault: Vault, now: datetime, limit: int)
     return [_placed(row, vault) for row in connection.execute(due)]
 
 
-def next_watch_at(connection: Connection) -> datetime | None:
-    """When the next arrival is to be looked at."""
-    soonest: datetime | None = connection.execute(select(func.min(PLACEMENT.c.watch_at))).scalar_one()
-    return soonest
-
-
 _SET_WATCH = update(PLACEMENT).where(PLACEMENT.c.id == bindparam("_id")).values(watch_at=bindparam("watch_at"))
 
 

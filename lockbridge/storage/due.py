@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from lockbridge.storage.tables import DELIVERY, LOCK, LOCK_APP, MESSAGE, PLACEMENT, STAY
+from lockbridge.storage.tables import DELIVERY, LOCK, LOCK_APP, MESSAGE, PLACEMENT, REREAD, SOURCE, STAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,9 @@ class NextDue:
     """When each kind of work is due next; None: nothing waits. What cannot go on yet may lie in the past."""
 
     inbox: datetime | None
+    ask: datetime | None
+    """A reservation, at its source."""
+    sources: datetime | None
     book: datetime | None
     push: datetime | None
     watch: datetime | None
@@ -20,8 +23,11 @@ class NextDue:
 
 
 _CONNECTED = select(LOCK_APP.c.id).where(LOCK_APP.c.state == "connected")
+_READABLE = select(SOURCE.c.id).where(SOURCE.c.state == "connected")
 _NEXT = select(
     select(func.min(DELIVERY.c.next_at)).scalar_subquery(),
+    select(func.min(REREAD.c.next_at)).where(REREAD.c.source_id.in_(_READABLE)).scalar_subquery(),
+    select(func.min(SOURCE.c.next_at)).where(SOURCE.c.state == "connected").scalar_subquery(),
     select(func.min(STAY.c.plan_at)).scalar_subquery(),
     select(func.min(LOCK.c.next_at)).where(LOCK.c.lock_app_id.in_(_CONNECTED)).scalar_subquery(),
     select(func.min(PLACEMENT.c.watch_at)).scalar_subquery(),

@@ -220,12 +220,6 @@ def erase_hints(connection: Connection, before: datetime) -> None:
     connection.execute(old.where(DELIVERY.c.endpoint_id.in_(theirs)).values(body_sealed=None, next_at=None))
 
 
-def next_due_at(connection: Connection) -> datetime | None:
-    """When the next webhook is to be read."""
-    soonest: datetime | None = connection.execute(select(func.min(DELIVERY.c.next_at))).scalar_one()
-    return soonest
-
-
 def counts(connection: Connection) -> dict[str, int]:
     """How many webhooks wait, and how many are dead."""
     states = select(DELIVERY.c.state, func.count()).where(DELIVERY.c.state.in_(("waiting", "dead")))

@@ -194,16 +194,6 @@ def due_locks(connection: Connection, now: datetime, limit: int) -> list[LockId]
     return [LockId(row.id) for row in connection.execute(_DUE, {"_now": now, "_limit": limit})]
 
 
-def next_due_at(connection: Connection) -> datetime | None:
-    """When the next lock of a connected account needs attention."""
-    soonest: datetime | None = connection.execute(
-        select(func.min(LOCK.c.next_at))
-        .join(LOCK_APP, LOCK_APP.c.id == LOCK.c.lock_app_id)
-        .where(LOCK_APP.c.state == "connected")
-    ).scalar_one()
-    return soonest
-
-
 def _claim(wanted: Select[tuple[int]]) -> ReturningUpdate[tuple[int]]:
     until = bindparam("_until", type_=UtcDateTime)
     mine = LOCK.c.id.in_(wanted.with_for_update(of=LOCK, skip_locked=True))

@@ -318,12 +318,6 @@ def tellings(connection: Connection, stays: Collection[StayId]) -> dict[StayId, 
     return found
 
 
-def next_due_at(connection: Connection) -> datetime | None:
-    """When the next message is due."""
-    soonest: datetime | None = connection.execute(select(func.min(MESSAGE.c.next_at))).scalar_one()
-    return soonest
-
-
 def erase_texts(connection: Connection, stays: Collection[StayId]) -> None:
     """Erase what was said to guests whose data is erased (R45)."""
     if stays:

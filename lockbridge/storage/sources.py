@@ -204,20 +204,6 @@ def of_endpoint(connection: Connection, endpoint: int) -> SourceId | None:
     return None if found is None else SourceId(found)
 
 
-def next_read_at(connection: Connection) -> datetime | None:
-    """When the next source is due."""
-    able = select(func.min(SOURCE.c.next_at)).where(SOURCE.c.state == CONNECTED)
-    soonest: datetime | None = connection.execute(able).scalar_one()
-    return soonest
-
-
-def next_ask_at(connection: Connection) -> datetime | None:
-    """When the next reservation is to be asked for again."""
-    able = REREAD.c.source_id.in_(select(SOURCE.c.id).where(SOURCE.c.state == CONNECTED))
-    soonest: datetime | None = connection.execute(select(func.min(REREAD.c.next_at)).where(able)).scalar_one()
-    return soonest
-
-
 # -------------------------------------------------------------------------------------------------- asking once more
 
 

@@ -391,12 +391,6 @@ def coming(connection: Connection, host: HostId, today: date) -> dict[PropertyId
     return {PropertyId(place): (number, first) for place, number, first in found}
 
 
-def next_plan_at(connection: Connection) -> datetime | None:
-    """When the next stay is to be planned."""
-    soonest: datetime | None = connection.execute(select(func.min(STAY.c.plan_at))).scalar_one()
-    return soonest
-
-
 def of_properties(
     connection: Connection, vault: Vault, properties: Collection[PropertyId], after: date, also: Collection[StayId] = ()
 ) -> list[StayRow]:

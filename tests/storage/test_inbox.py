@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from lockbridge.storage import hosts, inbox
+from lockbridge.storage.due import next_due
 from lockbridge.storage.hosts import NewEndpoint
 from lockbridge.storage.inbox import Incoming, Read
 from tests.storage.facts import DAY, NOW, furnish
@@ -50,7 +51,7 @@ def test_deliveries_wait_in_the_order_they_came_until_they_are_read(database, va
         first = inbox.waiting(connection, vault, soon, 1)[0]
         inbox.note(connection, [Read(first.id, "done", 1, None, None)])
         assert first.id not in [one.id for one in inbox.waiting(connection, vault, soon, 10)]
-        assert inbox.next_due_at(connection) == NOW
+        assert next_due(connection).inbox == NOW
 
 
 def test_dead_deliveries_are_counted_and_replayed(database, vault, two):

@@ -11,6 +11,7 @@ from lockbridge.domain.observe import Observation
 from lockbridge.domain.placement import PlacementState, Verb, spec_for
 from lockbridge.domain.seen import SeenCode
 from lockbridge.storage import codes, hosts, locks
+from lockbridge.storage.due import next_due
 from lockbridge.storage.locks import Intents, Look, Pass
 from tests.storage.facts import DAY, NOW, WINDOW, add_lock, furnish
 
@@ -83,7 +84,7 @@ def test_locks_of_accounts_that_must_not_be_called_are_not_claimed(database, two
         hosts.block_account(connection, bob.app, NOW + DAY)
         assert claim(connection) == []
         assert claim(connection, only=[ana.lock, bob.lock]) == []
-        assert locks.next_due_at(connection) == NOW
+        assert next_due(connection).push == NOW
         assert claim(connection, now=NOW + DAY, until=NOW + 2 * DAY) == [bob.lock]
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from lockbridge.storage import outbox, stays
+from lockbridge.storage.due import next_due
 from lockbridge.storage.outbox import NewMessage, Sent
 from tests.storage.facts import DAY, NOW, furnish
 
@@ -76,7 +77,7 @@ def test_a_held_message_is_woken_by_the_confirmation_of_its_code(database, vault
         for owner in two:
             outbox.note_later(connection, only(connection, vault, owner).id, "held", NOW + DAY, None)
         outbox.wake_for_codes(connection, [ana.code])
-        assert outbox.next_due_at(connection) == NOW
+        assert next_due(connection).outbox == NOW
         assert only(connection, vault, bob).next_at == NOW + DAY
         outbox.wake_for_codes(connection, [])
 
@@ -202,8 +203,8 @@ def test_a_door_code_that_a_platform_may_hold_is_never_just_left_there(database,
             for owner in two
         }
         assert states == {ana.host: ["waiting"], bob.host: ["cancelled"]}
-        assert outbox.next_due_at(connection) == NOW
+        assert next_due(connection).outbox == NOW
         stays.set_values(connection, ana.stay, {"code_id": ana.code})
         outbox.note_sent(connection, vault, written.id, Sent("4711", "field"), NOW)
         outbox.rewrite_fields_of(connection, [ana.code], NOW + DAY)
-        assert outbox.next_due_at(connection) == NOW + DAY
+        assert next_due(connection).outbox == NOW + DAY

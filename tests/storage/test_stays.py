@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from lockbridge.storage import hosts, stays
+from lockbridge.storage.due import next_due
 from lockbridge.storage.stays import Contact
 from tests.storage.facts import DAY, NOW, WINDOW, add_stay, furnish
 
@@ -62,7 +63,7 @@ def test_stays_are_planned_once_and_again_when_something_changes(database, vault
         assert [one for one, _ in stays.due_for_planning(connection, NOW, 10)] == [ana.stay, bob.stay]
         stays.planned(connection, [plan(ana.stay), plan(bob.stay, plan_at=NOW + DAY)])
         assert stays.due_for_planning(connection, NOW, 10) == []
-        assert stays.next_plan_at(connection) == NOW + DAY
+        assert next_due(connection).book == NOW + DAY
         assert stays.replan_properties(connection, [ana.place], NOW) == 1
         stays.replan(connection, [bob.stay], NOW)
         assert len(stays.due_for_planning(connection, NOW, 10)) == 2

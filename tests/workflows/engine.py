@@ -6,7 +6,7 @@ Bookings come in as signed webhooks; codes are looked at on the simulated doors;
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -25,9 +25,10 @@ from lockbridge.messaging.channel import Email
 from lockbridge.messaging.console import MemoryChannel, MemoryPostings, MemorySms
 from lockbridge.platforms import PLATFORMS
 from lockbridge.services import Services
-from lockbridge.storage import codes, hosts, inbox, journal, locks, outbox, sources, stays
+from lockbridge.storage import codes, hosts, journal, locks, outbox, stays
 from lockbridge.storage.commit import Commit
 from lockbridge.storage.database import Database
+from lockbridge.storage.due import NextDue, next_due
 from lockbridge.storage.vault import KeyRing, Vault
 from lockbridge.workflows import connect, explain, housekeeping, receive
 from lockbridge.workflows.ports import transact
@@ -47,16 +48,6 @@ STEP = timedelta(seconds=5)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-DUE: dict[str, Callable[..., datetime | None]] = {
-    "inbox": inbox.next_due_at,
-    "ask": sources.next_ask_at,
-    "sources": sources.next_read_at,
-    "book": stays.next_plan_at,
-    "push": locks.next_due_at,
-    "watch": codes.next_watch_at,
-    "outbox": outbox.next_due_at,
-}
-"""When each tick of the worker has something to do."""
 
 
 def somebody(name: str, phone: str | None = None) -> dict[str, Any]:
@@ -326,49 +317,49 @@ class Engine:
     async def work(self) -> None:
         """Everything that is due now, until nothing is."""
         for _ in range(4):
-            await self.tick()
-            if self.next_due() > self.now:
+            if self._next(await self.tick()) > self.now:
                 break
 
-    async def tick(self) -> None:
-        """Every tick that has something to do, in the worker's order; the slow one every six hours."""
-        due = self._due()
+    async def tick(self, due: NextDue | None = None) -> NextDue:
+        """Every tick that has something to do, in the worker's order; the slow one every six hours.
+
+        ``due`` is what the tick before returned, where nothing happened in between: when to do what next.
+        """
+        due = due or self.ask(next_due)
         for job in worker.JOBS[:-1]:
             if self._is_time(job.name, due):
                 await job.tick(self.services, self.now)
                 self._watch()
-                due = self._due()
+                due = self.ask(next_due)
         if self.now - self._kept_house >= 6 * HOUR:
             self._kept_house = self.now
             await housekeeping.keep_house(self.services, self.now)
+            due = self.ask(next_due)
+        return due
 
-    def _due(self) -> dict[str, datetime | None]:
-        with self.world.database.read() as connection:
-            return {job: question(connection) for job, question in DUE.items()}
-
-    def _is_time(self, job: str, due: dict[str, datetime | None]) -> bool:
+    def _is_time(self, job: str, due: NextDue) -> bool:
         if job == "healthcheck":
             is_time, self._checked = self.now - self._checked >= MINUTE, max(self._checked, self.now)
             return is_time
-        soonest = due[job]
+        soonest = getattr(due, job)
         return soonest is not None and soonest <= self.now
 
     def _watch(self) -> None:
         for watcher in self.watchers:
             watcher()
 
-    def next_due(self) -> datetime:
-        """When something is to be done next."""
-        moments = self._due().values()
+    def _next(self, due: NextDue) -> datetime:
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0) + DAY
-        return min(moment for moment in (*moments, next_healthcheck(self.now), midnight) if moment is not None)
+        moments = (*astuple(due), next_healthcheck(self.now), midnight)
+        return min(moment for moment in moments if moment is not None)
 
     async def until(self, end: datetime) -> None:
         """Time passes, and everything is done when it is due."""
         await self.work()
-        while (due := max(self.next_due(), self.now + STEP)) < end:
-            self.clock.set(due)
-            await self.tick()
+        due = self.ask(next_due)
+        while (at := max(self._next(due), self.now + STEP)) < end:
+            self.clock.set(at)
+            due = await self.tick(due)
         self.clock.set(end)
         await self.work()
 
