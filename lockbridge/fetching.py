@@ -18,7 +18,6 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
@@ -90,11 +89,10 @@ async def look_up(host: str, port: int) -> Sequence[str]:
     return [str(info[4][0]) for info in found]
 
 
-@cache
 def _usual_tls() -> ssl.SSLContext:
-    import httpx  # noqa: PLC0415 - as the module says
+    from lockbridge.http_client import usual_tls  # noqa: PLC0415 - as the module says
 
-    return httpx.create_ssl_context()
+    return usual_tls()
 
 
 @dataclass(frozen=True, slots=True)

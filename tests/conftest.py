@@ -31,7 +31,23 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_hosts = "127.0.0.1,::1,localhost"
     config.option.allow_unix_socket = True
     use_packaged_time_zones()
+    compile_statements_once()
     sign_in._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # slow on purpose; tests hash hundreds
+
+
+def compile_statements_once() -> None:
+    """All databases of one kind share what SQLAlchemy has compiled; it would do that anew for every test's database."""
+    first: dict[tuple[str, int], sqlalchemy.Engine] = {}
+    made = Database._engines
+
+    def sharing(self: Database, *, echo: bool) -> tuple[sqlalchemy.Engine, sqlalchemy.Engine]:
+        reader, writer = made(self, echo=echo)
+        for role, engine in enumerate((reader, writer)):
+            known = first.setdefault((self.dialect, role), engine)
+            engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+        return reader, writer
+
+    Database._engines = sharing
 
 
 def make_tables(url: str) -> None:

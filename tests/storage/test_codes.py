@@ -7,6 +7,7 @@ import pytest
 from lockbridge.domain.code import CodeKind, Pin
 from lockbridge.domain.placement import Ended, PlacementState
 from lockbridge.storage import codes, locks
+from lockbridge.storage.due import next_due
 from tests.storage.facts import DAY, NOW, WINDOW, add_code, furnish
 
 
@@ -114,7 +115,7 @@ def test_r24_arrivals_are_watched_when_it_is_time(database, vault, two):
         assert len(codes.due_watches(connection, vault, NOW, 10)) == 2
         codes.set_watches(connection, {ana.placement: None, bob.placement: NOW + DAY})
         assert codes.due_watches(connection, vault, NOW, 10) == []
-        assert codes.next_watch_at(connection) == NOW + DAY
+        assert next_due(connection).watch == NOW + DAY
 
 
 def test_r43_the_arrivals_a_lock_threatens_are_its_own(database, vault, two):

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 from zlib import crc32
 
-from lockbridge import signatures, worker
+from lockbridge import assets, signatures, worker
 from lockbridge.bootstrap import Instead, build
 from lockbridge.clock import VirtualClock
 from lockbridge.config import load
@@ -23,6 +23,7 @@ from lockbridge.domain.retry import next_healthcheck
 from lockbridge.inbound import Delivery
 from lockbridge.messaging.channel import Email
 from lockbridge.messaging.console import MemoryChannel, MemoryPostings, MemorySms
+from lockbridge.messaging.render import Renderer
 from lockbridge.platforms import PLATFORMS
 from lockbridge.services import Services
 from lockbridge.storage import codes, hosts, journal, locks, outbox, stays
@@ -44,6 +45,8 @@ CLOSES = datetime(2026, 6, 16, 15, 0, tzinfo=UTC)
 """The window of a booking as ``Booking`` has it, in New York."""
 HOST_EMAIL = "host@example.com"
 GUEST_EMAIL = "ida@example.com"
+RENDERER = Renderer(assets.templates())
+"""One for all, so that each template is compiled once."""
 STEP = timedelta(seconds=5)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -219,7 +222,7 @@ class World:
                 "channel": MortalChannel(self.mail, doom),
             }
             services = replace(services, **mortal)
-        return replace(services, policy=replace(services.policy, **policy))
+        return replace(services, renderer=RENDERER, policy=replace(services.policy, **policy))
 
 
 class MortalChannel:
