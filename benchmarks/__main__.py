@@ -46,7 +46,7 @@ def _arguments() -> argparse.Namespace:
 
 def _benches(place: Ground, asked: argparse.Namespace) -> dict[str, Callable[[], Sequence[Figure]]]:
     return {
-        "T1 T2 T9": lambda: intake.measure(place, 12_000, asked.rounds),
+        "T1 T2 T9": lambda: intake.measure(place, 24_000, asked.rounds),
         "T3": lambda: uvloop.run(push.measure(place, 6_000, asked.rounds)),
         "T4 T5": lambda: due.measure(place, asked.rows),
         "T6": lambda: asyncio.run(plan.measure(place, asked.stays)),

@@ -38,8 +38,13 @@ class Beside:
 
     def resident_mb(self) -> float:
         """How much memory it has now."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
-        return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+        return resident_mb(str(self.process.pid))
+
+
+def resident_mb(process: str) -> float:
+    """How much memory a process has now: shared pages included."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
 def start(*args: str) -> Beside:

@@ -6,13 +6,16 @@ the benchmarks is in them.
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from subprocess import PIPE
 
 import uvloop
 from sqlalchemy import Select, func, select
 
-from benchmarks.beside import beside, lockbridge
+from benchmarks.beside import ROOT, beside, lockbridge
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground, fill
 from benchmarks.intake import prepare, request
@@ -25,6 +28,13 @@ from lockbridge.storage.database import Database
 from lockbridge.storage.tables import LOCK, PLACEMENT
 from lockbridge.storage.vault import open_vault
 
+PACKAGES = """
+import cryptography.hazmat.primitives.ciphers.aead, httptools, orjson, prometheus_client, pydantic_settings, sqlmodel
+import starlette.routing, structlog, typer, uvicorn, uvloop
+from benchmarks.beside import resident_mb
+print(resident_mb("self"))
+"""
+"""What an intake process cannot do without, before the first line of lockbridge itself."""
 LIMITS = {"intake": 80, "worker": 120, "all-in-one": 160}
 PROBES = [f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode() for path in ("/ready", "/metrics")]
 
@@ -40,10 +50,17 @@ def measure(ground: Ground, rows: int, number: int) -> Sequence[Figure]:
         Figure("T7", f"sqlite: resident memory, {what}", f"{used[what]:.0f} MB", f"≤ {limit} MB", used[what] <= limit)
         for what, limit in LIMITS.items()
     ]
+    figures.append(
+        Figure("T7", "for comparison: the packages of an intake process, only imported", f"{_packages():.0f} MB")
+    )
     grown = _idle(ground, rows) / _idle(ground, 10_000) - 1
     what = f"sqlite: growth of the worker from 10k to {rows:,} codes"
     figures.append(Figure("T7", what, f"{grown:+.0%}", "≤ 10 %", grown <= 0.10))
     return figures
+
+
+def _packages() -> float:
+    return float(subprocess.run([sys.executable, "-c", PACKAGES], cwd=ROOT, stdout=PIPE, text=True, check=True).stdout)
 
 
 def _serving(ground: Ground, number: int, *options: str) -> float:
