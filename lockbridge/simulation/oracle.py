@@ -22,6 +22,8 @@ SETTLED = timedelta(minutes=10)
 """Nobody stands before a door within this time of a change to the booking: it has to reach the lock and the guest."""
 RECOVERY = timedelta(minutes=20)
 """How long after a lock came back it may take until it is noticed."""
+TAKEN_OVER = timedelta(minutes=2)
+"""After so long others take over the locks that a process had in hand when it died (setting worker.lease_seconds)."""
 HAND = timedelta(minutes=10)
 """How long after somebody changed a code in the lock app the guest may stand before the door."""
 
@@ -278,6 +280,7 @@ class Oracle:
         self._said: dict[tuple[str, str, str], str] = {}
         self._calls: dict[str, list[Call]] = defaultdict(list)
         self._by_hand: dict[str, datetime] = {}
+        self._died_at: datetime | None = None
         self._twins: Counter[tuple[str, ...]] = Counter()
         self._pins: dict[tuple[str, str], str] = {}
         self._refused: dict[str, datetime] = {}
@@ -322,6 +325,10 @@ class Oracle:
     def unsure(self, mail_id: str) -> None:
         """The sender died or lost its connection before it could note that the mail was accepted."""
         self._unsure.add(mail_id)
+
+    def died(self, at: datetime) -> None:
+        """The engine's process died in the middle of its work; another has begun."""
+        self._died_at = at
 
     def _take_in(self, mail: Mail) -> None:
         for told in read_mail(mail):
@@ -555,6 +562,8 @@ class Oracle:
             return f"somebody changed a code of the lock in the lock app at {by_hand:%H:%M:%S}", True
         if self._kept_failing(lock.ref, since, at):
             return f"the lock app failed on every call since {since:%d %b %H:%M:%S}", True
+        if self._died_at is not None and since <= self._died_at and at <= self._died_at + TAKEN_OVER:
+            return f"the process died at {self._died_at:%d %b %H:%M:%S}, and no other had taken over yet", True
         names = ", ".join(f"{code.name} {code.window}" for code in opening)
         return f"should be shut since {since:%d %b %H:%M:%S}: {names}; {self._state(lock, at)}", False
 

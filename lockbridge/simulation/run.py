@@ -186,8 +186,10 @@ class Simulation:
 
     async def _restart(self) -> None:
         """Another process; one that died may have died before it noted that its last mail was accepted."""
-        if self._life.dead and self._post.last is not None:
-            self._scene.oracle.unsure(self._post.last)
+        if self._life.dead:
+            self._scene.oracle.died(self._now)
+            if self._post.last is not None:
+                self._scene.oracle.unsure(self._post.last)
         await self._end_process()
         await self._start_process()
 

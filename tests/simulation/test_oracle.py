@@ -178,6 +178,19 @@ def test_a_code_that_opens_after_the_stay_is_seen(judge, door):
     assert judge.score.opened_outside_window == 1
 
 
+@pytest.mark.parametrize(
+    ("died", "sins"), [(timedelta(0), 0), (-timedelta(seconds=1), 1), (timedelta(seconds=59), 0), (None, 1)]
+)
+def test_a_process_that_died_when_the_stay_ended_is_an_excuse_until_another_takes_over(judge, door, died, sins):
+    judge.mailed(mail(), sure=True)
+    door.codes = [code(window=None)]
+    if died is not None:
+        judge.died(CLOSES + died)
+    judge.visit("R1", "P1", CLOSES + timedelta(minutes=1))
+    judge.visit("R1", "P1", CLOSES + timedelta(minutes=3))
+    assert judge.score.opened_outside_window == sins + 1
+
+
 def test_a_strangers_code_with_the_same_digits_is_not_ours_to_answer_for(judge, door):
     judge.mailed(mail(), sure=True)
     door.codes = [code(window=None, ours=False)]
