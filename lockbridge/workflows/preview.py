@@ -293,12 +293,3 @@ async def preview_match(
         msg = f"this host has no lock {lock}: 'lockbridge lock list' shows them"
         raise BadInput(msg)
     return shown
-
-
-async def preview_resync(tools: Tools, host: HostId, ids: Collection[LockId], now: datetime) -> Foreseen:
-    """What a resync of these locks would do to each: nothing is wanted otherwise, so all of it is ``anyway``."""
-
-    def nothing(_connection: Connection, _tools: Tools) -> None:
-        """A resync wants nothing new."""
-
-    return await preview(tools, host, nothing, now, concerned=ids)

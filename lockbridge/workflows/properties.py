@@ -1,6 +1,6 @@
 """Properties as their host describes them, and the settings of codes: checked, changed, planned anew."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, time
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from lockbridge.storage.hosts import PropertyRow
 from lockbridge.workflows import backup, reservations
 from lockbridge.workflows.connect import BadInput, clean_name
 from lockbridge.workflows.ports import Tools, transact
-from lockbridge.workflows.preview import Change, Foreseen, preview
+from lockbridge.workflows.preview import Change
 
 LONGEST_NOTE = 2000
 PLANNED_BY = ("zone", "country", "check_in", "check_out", "settings")
@@ -195,30 +195,3 @@ def _move_door(connection: Connection, host: HostId, place: PropertyId, lock: Lo
     doors.insert(max(0, old + (-1 if up else 1)), doors.pop(old))
     hosts.order_doors(connection, host, place, doors)
     return True
-
-
-# ---------------------------------------------------------------------------------------------- the host's own settings
-
-
-def changing_host(host: HostId, settings: Mapping[str, Any], now: datetime) -> Change:
-    """The change of a host's settings of codes, which hold wherever a property says nothing else."""
-    return lambda connection, tools: change_host_in(connection, tools, host, settings, now)
-
-
-def change_host_in(
-    connection: Connection, tools: Tools, host: HostId, settings: Mapping[str, Any], now: datetime
-) -> None:
-    """Replace a host's settings of codes, in the caller's transaction; every stay to come is planned again."""
-    hosts.set_host_settings(connection, host, settings)
-    places = [row.id for row in hosts.properties_of_host(connection, host)]
-    stays.replan_properties(connection, places, now)
-    backup.replenish(connection, tools, _doors(connection, places), now)
-
-
-def _doors(connection: Connection, places: Collection[PropertyId]) -> list[LockId]:
-    return sorted({lock for _, lock in hosts.matches(connection, places)})
-
-
-async def preview_host_settings(tools: Tools, host: HostId, settings: Mapping[str, Any], now: datetime) -> Foreseen:
-    """What other settings of a host would do to every lock."""
-    return await preview(tools, host, changing_host(host, settings, now), now)

@@ -10,7 +10,7 @@ from lockbridge.domain.code import CodeKind
 from lockbridge.domain.effect import Doing, When
 from lockbridge.storage import hosts, locks, snapshot, tables
 from lockbridge.storage.database import Database
-from lockbridge.workflows import preview, properties
+from lockbridge.workflows import host_settings, preview, properties
 from lockbridge.workflows.connect import BadInput
 from providers.simulator.rules import RULE_SETS
 from tests.workflows.engine import DAY, MINUTE, OPENS, Engine
@@ -74,8 +74,8 @@ async def test_r47_previewing_changes_nothing_anywhere(start):
     for matched, lock in ((True, "side"), (False, "front")):
         change = preview.matching(engine.host, [(engine.place, engine.locks[lock])], engine.now, matched=matched)
         await preview.preview(engine.services, engine.host, change, engine.now)
-    await properties.preview_host_settings(engine.services, engine.host, {"pin_length": 6}, engine.now)
-    await preview.preview_resync(engine.services, engine.host, [engine.locks["front"]], engine.now)
+    longer = host_settings.changing_codes(engine.host, {"pin_length": 6}, engine.now)
+    await preview.preview(engine.services, engine.host, longer, engine.now)
     assert everything(engine) == before
     assert len(engine.app.journal) == journal
 
@@ -116,20 +116,23 @@ async def test_r25_r47_other_settings_of_the_host_show_what_they_do_to_every_loc
     engine = await with_side_door(start)
     await engine.match("side")
     await engine.passes(MINUTE)
-    found = await properties.preview_host_settings(
-        engine.services, engine.host, {"buffer_after_minutes": 60, "backups": False}, engine.now
-    )
+    change = host_settings.changing_codes(engine.host, {"buffer_after_minutes": 60, "backups": False}, engine.now)
+    found = await preview.preview(engine.services, engine.host, change, engine.now)
     assert {each.lock.name for each in found.previews} == {"front", "side"}
     for each in found.previews:
         assert len(each.effect.of(Doing.REMOVED, backups=True)) == 2
         assert {line.differs for line in each.effect.of(Doing.CHANGED, backups=False)} == {("window",)}
 
 
+def nothing(_connection, _tools):
+    """Nothing is wanted otherwise, as with a resync."""
+
+
 async def test_r32_r47_a_resync_is_previewed_as_what_is_missing_wrong_and_too_much(start):
     engine = await with_side_door(start)
     (held,) = [code for code in engine.held() if code.name == "Ida Example"]
     engine.app.delete_by_hand("front", held.ref)
-    found = await preview.preview_resync(engine.services, engine.host, [engine.locks["front"]], engine.now)
+    found = await preview.preview(engine.services, engine.host, nothing, engine.now, concerned=[engine.locks["front"]])
     (shown,) = found.previews
     assert shown.effect.lines == ()
     assert [(other.action.verb, other.placement.name) for other in shown.effect.anyway] == [("set", "Ida Example")]
