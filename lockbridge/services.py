@@ -1,7 +1,8 @@
 """The frozen bag of things the workflows are handed."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
 
@@ -36,6 +37,7 @@ class Services:
     below: Callable[[int], int]
     log: FilteringBoundLogger
     clock: Clock
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def close(self) -> None:
         """Write what waits to be written and let go of everything."""

@@ -115,6 +115,7 @@ class Worker:
     async def stop(self) -> None:
         """Start nothing more, and give what is under way a moment to write down what came of it."""
         self.stopping = True
+        self.services.stopping.set()
         self.scheduler.pause()
         if self.running:
             await asyncio.wait(self.running, timeout=PATIENCE.total_seconds())

@@ -1,5 +1,6 @@
 """What workflows need from outside, as they see it; bootstrap hands them the real things."""
 
+import asyncio
 from asyncio import Semaphore
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -194,6 +195,11 @@ class Tools(Store, Protocol):
     @property
     def policy(self) -> Policy:
         """The operator's settings."""
+        ...
+
+    @property
+    def stopping(self) -> asyncio.Event:
+        """Set when the process is to end: what is under way is finished, nothing more is begun."""
         ...
 
     @property

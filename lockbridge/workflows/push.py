@@ -105,11 +105,11 @@ class Attendance:
 
 
 async def push_due(tools: Tools, now: datetime) -> int:
-    """Attend to every lock that is due. How many passes were made."""
+    """Attend to every lock that is due; a process that is stopping takes no more in hand. How many passes it made."""
     running: dict[asyncio.Task[Tally], int] = {}
     passes, more = 0, True
     while True:
-        while more and _has_room(tools.policy, running):
+        while more and not tools.stopping.is_set() and _has_room(tools.policy, running):
             wanted = min(tools.policy.locks_at_once, CLAIMED_TOGETHER)
             claimed = await claim(tools, now, wanted)
             more = len(claimed) == wanted

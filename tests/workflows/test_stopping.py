@@ -9,9 +9,12 @@ from typing import Any
 from lockbridge import worker
 from lockbridge.clock import SystemClock
 from lockbridge.worker import Job, Worker
+from tests.workflows.engine import DAY, OPENS
 
-IDLE: Any = SimpleNamespace(clock=SystemClock())
-"""All a worker needs whose ticks do nothing with it."""
+
+def idle() -> Any:
+    """All a worker needs whose ticks do nothing with it."""
+    return SimpleNamespace(clock=SystemClock(), stopping=asyncio.Event())
 
 
 def _one_job(monkeypatch, tick) -> None:
@@ -33,7 +36,7 @@ async def test_a_stopping_worker_waits_for_what_is_under_way(monkeypatch):
         ended.append("written down")
 
     _one_job(monkeypatch, slow)
-    working = Worker(IDLE)
+    working = Worker(idle())
     working.start()
     await begun.wait()
     stopping = asyncio.create_task(working.stop())
@@ -52,7 +55,7 @@ async def test_a_tick_that_hangs_is_let_go_and_nobody_is_alarmed(monkeypatch, ca
 
     _one_job(monkeypatch, hangs)
     monkeypatch.setattr(worker, "PATIENCE", timedelta(milliseconds=10))
-    working = Worker(IDLE)
+    working = Worker(idle())
     working.start()
     await begun.wait()
     with caplog.at_level(logging.WARNING):
@@ -62,3 +65,23 @@ async def test_a_tick_that_hangs_is_let_go_and_nobody_is_alarmed(monkeypatch, ca
         await asyncio.gather(*working.running, return_exceptions=True)
         await asyncio.sleep(0)
     assert caplog.records == []
+
+
+async def test_a_stopping_worker_takes_no_more_locks_in_hand_and_the_next_one_does(start):
+    engine = await start({"front": "standard", "side": "standard"}, locks_at_once=1)
+
+    def doors_with_the_code() -> list[str]:
+        return [lock for lock in engine.locks if any(code.name == "Ida Example" for code in engine.held(lock))]
+
+    async def is_stopped(_verb, _lock) -> None:
+        engine.services.stopping.set()
+
+    await engine.book()
+    engine.clock.set(OPENS - 2 * DAY)
+    usual, engine.tap.before = engine.tap.before, is_stopped
+    await engine.tick()
+    assert len(doors_with_the_code()) == 1
+    engine.tap.before = usual
+    await engine.restart()
+    await engine.work()
+    assert doors_with_the_code() == ["front", "side"]
