@@ -48,7 +48,7 @@ def transport(connections: int = 100) -> AiohttpTransport:
 
     aiohttp by itself repeats a PUT or DELETE whose kept connection was dropped, which may do a write twice.
     """
-    return AiohttpTransport(client=lambda: _session(connections))
+    return AiohttpTransport(client=lambda: _session(connections), verify=usual_tls())
 
 
 def _session(connections: int) -> aiohttp.ClientSession:
