@@ -43,8 +43,11 @@ def compile_statements_once() -> None:
     def sharing(self: Database, *, echo: bool) -> tuple[sqlalchemy.Engine, sqlalchemy.Engine]:
         reader, writer = made(self, echo=echo)
         for role, engine in enumerate((reader, writer)):
-            known = first.setdefault((self.dialect, role), engine)
-            engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+            known = first.get((self.dialect, role))
+            if known is not None and getattr(known.dialect, "server_version_info", None):
+                engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+            else:  # none yet, or it never reached its database and so knows nothing about it
+                first[self.dialect, role] = engine
         return reader, writer
 
     Database._engines = sharing
