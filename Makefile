@@ -36,7 +36,7 @@ serve: $(READY) ## run the service on an embedded SQLite database in data/
 	@$(BIN)/lockbridge serve
 
 test: $(READY) browser ## run all tests, on SQLite and on a PostgreSQL that they start themselves
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 3 --dist loadfile
 
 browser: $(READY)
 	@$(BIN)/python -m tests.browser.chromium
@@ -66,7 +66,7 @@ imports: $(READY)
 
 coverage: $(READY) browser
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/coverage run -m pytest -q -n 3 --dist loadfile
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include='$(COVERED)' --fail-under=$(COVERAGE)
 
