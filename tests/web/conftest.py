@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -55,6 +56,11 @@ def _work_out_routes_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FastAPI, "include_router", including)
         yield
+
+
+def shows(page: str, digits: str) -> bool:
+    """Whether the digits stand in a page, by themselves: random tokens hold any four digits now and then."""
+    return re.search(rf"(?<![\w-]){digits}(?![\w-])", page) is not None
 
 
 def booking(**changes: Any) -> bytes:

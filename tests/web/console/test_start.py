@@ -8,6 +8,7 @@ from lockbridge.domain.people import Role
 from lockbridge.signatures import sign_standard_webhook
 from lockbridge.web.app import build_web
 from lockbridge.workflows import connect, start
+from tests.web.conftest import shows
 from tests.web.console.conftest import URL, Browser, plain
 from tests.web.console.test_matching import agree
 from tests.web.console.test_sources import pasted
@@ -72,7 +73,7 @@ async def test_the_whole_start_by_clicks_ends_with_a_code_for_the_test_booking_o
     assert "Webhooks arrive here" in page
     assert "Test Guest" in page
     (held,) = [code for code in engine.app.holds("front") if "Test" in code.name]
-    assert held.pin not in page
+    assert not shows(page, held.pin)
     assert engine.app.opens("front", held.pin, engine.now)
 
     page = await fresh.step("messages")
