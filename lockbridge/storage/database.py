@@ -205,9 +205,7 @@ def _postgres_engine(url: URL, *, read_only: bool, echo: bool) -> Engine:
         f"-c default_transaction_read_only={'on' if read_only else 'off'}",
     ]
     connect = {"options": " ".join(options).strip(), "connect_timeout": 10, "application_name": "lockbridge"}
-    # Each statement of READ COMMITTED has its own snapshot: a transaction would be two more round trips for nothing.
-    way = {"isolation_level": "AUTOCOMMIT"} if read_only else {}
-    return _engine(url, echo=echo, pool_pre_ping=True, connect_args=connect, **way)
+    return _engine(url, echo=echo, pool_pre_ping=True, connect_args=connect)
 
 
 def _engine(url: URL, **options: Any) -> Engine:
@@ -275,10 +273,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for questions, which can change nothing. Raises :class:`StorageUnavailable`.
-
-        On SQLite all of them see one state; on PostgreSQL each sees its own, with a transaction or without.
-        """
+        """A connection for questions, in one transaction that leaves no trace. Raises :class:`StorageUnavailable`."""
         try:
             with self._reader.connect() as connection:
                 yield connection

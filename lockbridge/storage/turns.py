@@ -26,8 +26,8 @@ except ImportError:  # Windows: nobody waits for a turn
 PATIENCE_SECONDS = 5.0
 """After so long somebody has hung in the room or at the door: then SQLite decides."""
 LOOK_SECONDS = 0.0005
-AWAY = 8
-"""Who gives way stays away this many times as long as its turn took, so that it has a ninth of the time at most."""
+AWAY = 12
+"""Who gives way stays away this many times as long as its turn took: a thirteenth of the time is left to it."""
 
 
 class Turns:
