@@ -1,6 +1,7 @@
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -163,6 +164,15 @@ def test_options_in_the_url_are_kept(postgres_url, open_database):
         assert connection.scalar(text("SHOW work_mem")) == "5MB"
 
 
+def test_postgresql_plans_a_question_once_that_is_asked_often(postgres_database):
+    for _ in range(8):
+        with postgres_database.read() as connection:
+            connection.execute(text("SELECT 'often'"))
+    with postgres_database.read() as connection:
+        prepared = connection.execute(text("SELECT statement FROM pg_prepared_statements")).scalars().all()
+    assert prepared == ["SELECT 'often'"]
+
+
 # ----------------------------------------------------------------------------------------------------------- outages
 
 
@@ -173,6 +183,17 @@ def test_a_locked_sqlite_file_is_an_outage_that_passes(sqlite_url, open_database
         database.write().__enter__()
     with database.write():
         pass
+
+
+def test_a_new_sqlite_file_that_another_process_opens_at_the_same_time_is_waited_for(
+    tmp_path, open_database, monkeypatch
+):
+    file = tmp_path / "new.sqlite3"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(module.time, "sleep", lambda _seconds: other.execute("COMMIT"))
+        with open_database(f"sqlite:///{file}").write() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
 def test_a_full_sqlite_database_stores_nothing_and_says_what_to_do(sqlite_database, scratch):
