@@ -8,7 +8,6 @@ from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Connection,
     Row,
     Select,
@@ -34,6 +33,7 @@ from lockbridge.domain.placement import Placement
 from lockbridge.domain.seen import SeenCode
 from lockbridge.storage import codes, journal, outbox
 from lockbridge.storage.batch import Batch
+from lockbridge.storage.claiming import chosen
 from lockbridge.storage.journal import Entry
 from lockbridge.storage.rows import (
     index_pin,
@@ -44,7 +44,7 @@ from lockbridge.storage.rows import (
     to_placement,
 )
 from lockbridge.storage.tables import CODE, LOCK, LOCK_APP, MATCH, PLACEMENT, SEEN_CODE
-from lockbridge.storage.types import UtcDateTime
+from lockbridge.storage.types import IDS, UtcDateTime
 from lockbridge.storage.vault import Vault
 
 
@@ -174,7 +174,6 @@ def to_lock(row: Row[Any]) -> LockRow:
 
 
 _NOW = bindparam("_now", type_=UtcDateTime)
-_IDS: BindParameter[Any] = bindparam("_ids", expanding=True)
 _OPEN = (
     select(LOCK.c.id)
     .join(LOCK_APP, LOCK_APP.c.id == LOCK.c.lock_app_id)
@@ -196,13 +195,13 @@ def due_locks(connection: Connection, now: datetime, limit: int) -> list[LockId]
 
 def _claim(wanted: Select[tuple[int]]) -> ReturningUpdate[tuple[int]]:
     until = bindparam("_until", type_=UtcDateTime)
-    mine = LOCK.c.id.in_(wanted.with_for_update(of=LOCK, skip_locked=True))
+    mine = LOCK.c.id.in_(chosen(wanted, of=LOCK))
     taken = {"lease": bindparam("_lease"), "lease_until": until, "next_at": until}
     return update(LOCK).where(mine).values(taken).returning(LOCK.c.id)
 
 
 _CLAIM_DUE = _claim(_DUE)
-_CLAIM_THESE = _claim(_OPEN.where(LOCK.c.id.in_(_IDS)))
+_CLAIM_THESE = _claim(_OPEN.where(LOCK.c.id.in_(IDS)))
 
 
 def claim_locks(
@@ -222,9 +221,9 @@ def claim_locks(
     return [LockId(row.id) for row in connection.execute(claim, terms | chosen)]
 
 
-_LEASED = select(LOCK).where(LOCK.c.id.in_(_IDS), LOCK.c.lease == bindparam("_lease"))
+_LEASED = select(LOCK).where(LOCK.c.id.in_(IDS), LOCK.c.lease == bindparam("_lease"))
 _LIVE_ON = (
-    select(PLACEMENT).where(PLACEMENT.c.lock_id.in_(_IDS), PLACEMENT.c.live_at.is_not(None)).order_by(PLACEMENT.c.id)
+    select(PLACEMENT).where(PLACEMENT.c.lock_id.in_(IDS), PLACEMENT.c.live_at.is_not(None)).order_by(PLACEMENT.c.id)
 )
 
 
@@ -260,7 +259,7 @@ def get_lock(connection: Connection, host: HostId, lock: LockId) -> LockRow | No
     return to_lock(row) if row else None
 
 
-_BY_IDS = select(LOCK).where(LOCK.c.id.in_(_IDS))
+_BY_IDS = select(LOCK).where(LOCK.c.id.in_(IDS))
 
 
 def by_ids(connection: Connection, ids: Collection[LockId]) -> dict[LockId, LockRow]:
@@ -282,11 +281,14 @@ def of_app(connection: Connection, app: LockAppId) -> list[LockRow]:
     ]
 
 
+_OPENS_SOMETHING = LOCK.c.id.in_(select(MATCH.c.lock_id))
+_HOLDS_BACKUPS = LOCK.c.id.in_(select(CODE.c.lock_id).where(CODE.c.lock_id.is_not(None)))
+_MATCHED = select(LOCK.c.id).where(or_(_OPENS_SOMETHING, _HOLDS_BACKUPS)).order_by(LOCK.c.id)
+
+
 def matched_locks(connection: Connection) -> list[LockId]:
     """Every lock that opens some property, or holds backups of ours."""
-    backups = select(CODE.c.lock_id).where(CODE.c.lock_id.is_not(None))
-    wanted = or_(LOCK.c.id.in_(select(MATCH.c.lock_id)), LOCK.c.id.in_(backups))
-    return [LockId(row.id) for row in connection.execute(select(LOCK.c.id).where(wanted).order_by(LOCK.c.id))]
+    return [LockId(row.id) for row in connection.execute(_MATCHED)]
 
 
 def live_placements(connection: Connection, vault: Vault, lock: LockId) -> list[Placement]:
@@ -349,7 +351,7 @@ def save_intents(connection: Connection, vault: Vault, items: Sequence[Intents])
     return [item.lock in held for item in items]
 
 
-_LEASES = select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(_IDS)).order_by(LOCK.c.id).with_for_update()
+_LEASES = select(LOCK.c.id, LOCK.c.lease).where(LOCK.c.id.in_(IDS)).order_by(LOCK.c.id).with_for_update()
 
 
 def _held_leases(connection: Connection, claims: Iterable[tuple[LockId, str]]) -> set[LockId]:
@@ -491,7 +493,7 @@ def strangers_digest(observation: Observation) -> bytes:
     return hasher.digest()
 
 
-_FORGET_STRANGERS = delete(SEEN_CODE).where(SEEN_CODE.c.lock_id.in_(_IDS))
+_FORGET_STRANGERS = delete(SEEN_CODE).where(SEEN_CODE.c.lock_id.in_(IDS))
 _STRANGERS = Batch(insert(SEEN_CODE))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from lockbridge.domain.ids import CodeId, HostId, MessageId, PlacementId, StayId
 from lockbridge.domain.rules import By
 from lockbridge.storage.batch import Batch
+from lockbridge.storage.claiming import chosen
 from lockbridge.storage.tables import CODE, MESSAGE, STAY
 from lockbridge.storage.vault import Vault
 
@@ -128,8 +129,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
 
 
 def _lease(connection: Connection, due: Select[Any], until: datetime, lease: str) -> list[Row[Any]]:
-    free = due.with_for_update(skip_locked=True)
-    claimed = update(MESSAGE).where(MESSAGE.c.id.in_(free)).values(lease=lease, lease_until=until)
+    claimed = update(MESSAGE).where(MESSAGE.c.id.in_(chosen(due))).values(lease=lease, lease_until=until)
     return list(connection.execute(claimed.returning(MESSAGE.c.id, MESSAGE.c.host_id, MESSAGE.c.to_host)))
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.ids import HostId, PropertyId, SourceId, StayId
 from lockbridge.domain.stay import StayStatus
+from lockbridge.storage.claiming import chosen
 from lockbridge.storage.hosts import Credentials
 from lockbridge.storage.rows import open_json, seal_json
 from lockbridge.storage.tables import ENDPOINT, REREAD, SIGHTING, SOURCE
@@ -165,9 +166,8 @@ def claim(connection: Connection, now: datetime, until: datetime, lease: str, li
         )
         .order_by(SOURCE.c.next_at, SOURCE.c.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
     )
-    claimed = update(SOURCE).where(SOURCE.c.id.in_(due)).values(lease=lease, lease_until=until)
+    claimed = update(SOURCE).where(SOURCE.c.id.in_(chosen(due))).values(lease=lease, lease_until=until)
     return sorted(SourceId(row.id) for row in connection.execute(claimed.returning(SOURCE.c.id)))
 
 

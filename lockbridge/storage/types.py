@@ -9,13 +9,17 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import JSON, BigInteger, DateTime
+from sqlalchemy import JSON, BigInteger, BindParameter, DateTime, bindparam
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+
+
+IDS: BindParameter[Any] = bindparam("_ids", expanding=True)
+"""Any number of ids, in a question that is built once: building one takes SQLAlchemy as long as asking it."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
