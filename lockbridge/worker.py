@@ -62,8 +62,6 @@ class Worker:
     failing: set[str] = field(default_factory=set)
     ticked_at: datetime | None = None
     """When the last tick ended, well or not: a worker that hangs ends none."""
-    stopping: bool = False
-    """A tick that takes longer than the patience at the end is let go; the scheduler need not complain of that."""
 
     def start(self) -> None:
         """Begin to tick, in the running event loop."""
@@ -93,8 +91,8 @@ class Worker:
         task.add_done_callback(self.running.discard)
         try:
             await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not self.stopping:
+        except asyncio.CancelledError:  # it took longer than the patience at the end: the scheduler need not complain
+            if not self.services.stopping.is_set():
                 raise
 
     async def _tick(self, job: Job) -> None:
@@ -114,7 +112,6 @@ class Worker:
 
     async def stop(self) -> None:
         """Start nothing more, and give what is under way a moment to write down what came of it."""
-        self.stopping = True
         self.services.stopping.set()
         self.scheduler.pause()
         if self.running:

@@ -7,16 +7,17 @@ from datetime import datetime
 from itertools import starmap
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, text, update
 
 from lockbridge.domain.backup import Backup
 from lockbridge.domain.code import CodeKind, Pin, Window
 from lockbridge.domain.ids import CodeId, HostId, LockId, PlacementId, StayId
 from lockbridge.domain.naming import NameChoice
-from lockbridge.domain.placement import Ended, Placement, PlacementState
+from lockbridge.domain.placement import Placement, PlacementState
 from lockbridge.storage.batch import Batch
 from lockbridge.storage.rows import index_pin, open_pin, progress_values, seal_pin, to_placement, wish_values
 from lockbridge.storage.tables import CODE, LOCK, PLACEMENT, STAY
+from lockbridge.storage.types import IDS
 from lockbridge.storage.vault import Vault
 
 
@@ -106,9 +107,12 @@ def to_code(row: Row[Any], vault: Vault) -> CodeRow:
     )
 
 
+_BY_ID = select(CODE).where(CODE.c.id.in_(IDS))
+
+
 def by_ids(connection: Connection, vault: Vault, codes: Collection[CodeId]) -> dict[CodeId, CodeRow]:
     """These codes, by id."""
-    return {CodeId(row.id): to_code(row, vault) for row in connection.execute(select(CODE).where(CODE.c.id.in_(codes)))}
+    return {CodeId(row.id): to_code(row, vault) for row in connection.execute(_BY_ID, {"_ids": list(codes)})}
 
 
 _NEW_CODES = Batch(insert(CODE))
@@ -146,14 +150,14 @@ def change_codes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
     _CHANGE.write(connection, rows)
 
 
-def _live() -> Select[Any]:
-    return select(PLACEMENT).where(PLACEMENT.c.live_at.is_not(None))
+_LIVE = select(PLACEMENT).where(PLACEMENT.c.live_at.is_not(None))
+_LIVE_OF_CODES = _LIVE.where(PLACEMENT.c.code_id.in_(IDS)).order_by(PLACEMENT.c.id)
 
 
 def placements_of(connection: Connection, vault: Vault, codes: Collection[CodeId]) -> dict[CodeId, list[Placed]]:
     """The live placements of these codes."""
     found: dict[CodeId, list[Placed]] = defaultdict(list)
-    for row in connection.execute(_live().where(PLACEMENT.c.code_id.in_(codes)).order_by(PLACEMENT.c.id)):
+    for row in connection.execute(_LIVE_OF_CODES, {"_ids": list(codes)}):
         found[CodeId(row.code_id)].append(_placed(row, vault))
     return found
 
@@ -164,10 +168,12 @@ def all_placements_of(connection: Connection, vault: Vault, host: HostId, codes:
     return [_placed(row, vault) for row in connection.execute(mine.order_by(PLACEMENT.c.id))]
 
 
+_PLACEMENTS_BY_ID = select(PLACEMENT).where(PLACEMENT.c.id.in_(IDS)).order_by(PLACEMENT.c.id)
+
+
 def placements_by_id(connection: Connection, vault: Vault, ids: Collection[PlacementId]) -> list[Placed]:
     """These placements."""
-    found = connection.execute(select(PLACEMENT).where(PLACEMENT.c.id.in_(ids)).order_by(PLACEMENT.c.id))
-    return [_placed(row, vault) for row in found]
+    return [_placed(row, vault) for row in connection.execute(_PLACEMENTS_BY_ID, {"_ids": list(ids)})]
 
 
 def _placed(row: Row[Any], vault: Vault) -> Placed:
@@ -293,17 +299,19 @@ def waiting_for_room(connection: Connection, lock: LockId) -> list[PlacementId]:
     return [PlacementId(row.id) for row in connection.execute(select(PLACEMENT.c.id).where(*waiting))]
 
 
+_BACKUPS_ON = (
+    select(PLACEMENT, CODE.c.given_to, CODE.c.given_at)
+    .join(CODE, CODE.c.id == PLACEMENT.c.code_id)
+    .where(CODE.c.lock_id == bindparam("lock"), PLACEMENT.c.live_at.is_not(None), PLACEMENT.c.ended.is_(None))
+    .order_by(PLACEMENT.c.id)
+)
+
+
 def backups_on(connection: Connection, vault: Vault, lock: LockId) -> list[Backup]:
     """The backup codes of a lock that are not over, given ones too."""
-    live = (
-        select(PLACEMENT, CODE.c.given_to, CODE.c.given_at)
-        .join(CODE, CODE.c.id == PLACEMENT.c.code_id)
-        .where(CODE.c.lock_id == lock, PLACEMENT.c.live_at.is_not(None), PLACEMENT.c.ended.is_(None))
-        .order_by(PLACEMENT.c.id)
-    )
     return [
         Backup(CodeId(row.code_id), to_placement(row, vault), row.given_to and StayId(row.given_to), row.given_at)
-        for row in connection.execute(live)
+        for row in connection.execute(_BACKUPS_ON, {"lock": lock})
     ]
 
 
@@ -328,7 +336,7 @@ def backups_given_to(connection: Connection, vault: Vault, stays: Collection[Sta
 
 def staff_on(connection: Connection, vault: Vault, locks: Collection[LockId]) -> list[Placed]:
     """The live staff codes on these locks (R42), the oldest code first."""
-    theirs = _live().where(
+    theirs = _LIVE.where(
         PLACEMENT.c.lock_id.in_(locks), PLACEMENT.c.kind == CodeKind.STAFF.value, PLACEMENT.c.ended.is_(None)
     )
     return [_placed(row, vault) for row in connection.execute(theirs.order_by(PLACEMENT.c.code_id, PLACEMENT.c.id))]
@@ -337,7 +345,7 @@ def staff_on(connection: Connection, vault: Vault, locks: Collection[LockId]) ->
 def staff_of_host(connection: Connection, vault: Vault, host: HostId) -> list[Placed]:
     """The live staff codes of a host (R42), those that are coming off too; the oldest code first."""
     mine = PLACEMENT.c.lock_id.in_(select(LOCK.c.id).where(LOCK.c.host_id == host))
-    theirs = _live().where(mine, PLACEMENT.c.kind == CodeKind.STAFF.value)
+    theirs = _LIVE.where(mine, PLACEMENT.c.kind == CodeKind.STAFF.value)
     return [_placed(row, vault) for row in connection.execute(theirs.order_by(PLACEMENT.c.code_id, PLACEMENT.c.id))]
 
 
@@ -432,7 +440,7 @@ def told_otherwise(connection: Connection, vault: Vault, placements: Collection[
         elsewhere.c.code_id == PLACEMENT.c.code_id, elsewhere.c.told_index.is_not(None)
     )
     unheard = PLACEMENT.c.told_index.is_(None) & told_elsewhere.exists()
-    wrong = _live().where(PLACEMENT.c.id.in_(placements), or_(PLACEMENT.c.told_index != PLACEMENT.c.pin_index, unheard))
+    wrong = _LIVE.where(PLACEMENT.c.id.in_(placements), or_(PLACEMENT.c.told_index != PLACEMENT.c.pin_index, unheard))
     return [_placed(row, vault) for row in connection.execute(wrong)]
 
 
@@ -450,7 +458,7 @@ def threatened(connection: Connection, lock: LockId, until: datetime) -> list[tu
 
 def of_host(connection: Connection, vault: Vault, host: HostId, *, lock: LockId | None, limit: int) -> list[Placed]:
     """A host's live codes on locks, by when they open."""
-    mine = _live().where(PLACEMENT.c.host_id == host).order_by(PLACEMENT.c.live_at, PLACEMENT.c.id).limit(limit)
+    mine = _LIVE.where(PLACEMENT.c.host_id == host).order_by(PLACEMENT.c.live_at, PLACEMENT.c.id).limit(limit)
     wanted = mine.where(PLACEMENT.c.lock_id == lock) if lock is not None else mine
     return [_placed(row, vault) for row in connection.execute(wanted)]
 
@@ -490,35 +498,3 @@ def erase_names(connection: Connection) -> None:
     if codes:
         connection.execute(update(CODE).where(CODE.c.id.in_(codes)).values(name=""))
         connection.execute(update(PLACEMENT).where(PLACEMENT.c.code_id.in_(codes)).values(name=""))
-
-
-UNSEALED = tuple(
-    PLACEMENT.c[name]
-    for name in (
-        *("id", "code_id", "lock_id", "kind", "name", "opens_at", "closes_at", "push_at", "remove_at", "ended"),
-        *("made_at", "state", "hold_until", "failures", "reason", "detail"),
-    )
-)
-"""What lists of many stays read of a placement: nothing that would have to be unsealed."""
-
-
-def to_unsealed(row: Row[Any]) -> Placement:
-    """A row of these columns as the rules see it, without its digits."""
-    return Placement(
-        id=PlacementId(row.id),
-        code=CodeId(row.code_id),
-        lock=LockId(row.lock_id),
-        kind=CodeKind(row.kind),
-        pin=None,
-        name=row.name,
-        window=Window(row.opens_at, row.closes_at),
-        push_at=row.push_at,
-        remove_at=row.remove_at,
-        ended=Ended(row.ended) if row.ended else None,
-        made_at=row.made_at,
-        state=PlacementState(row.state),
-        hold_until=row.hold_until,
-        failures=row.failures,
-        reason=row.reason,
-        detail=row.detail,
-    )

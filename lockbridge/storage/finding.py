@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, s
 from lockbridge.domain.ids import CodeId, HostId, LockId, PropertyId, StayId
 from lockbridge.domain.placement import Placement, PlacementState
 from lockbridge.domain.stay import StayStatus, to_local
-from lockbridge.storage.codes import UNSEALED, to_unsealed
+from lockbridge.storage.rows import UNSEALED, to_unsealed
 from lockbridge.storage.tables import CODE, PLACEMENT, PROPERTY, STAY
 
 PAGE = 50

@@ -15,6 +15,7 @@ from lockbridge.domain.lock import Lock
 from lockbridge.domain.settings import CodeSettings
 from lockbridge.storage.rows import open_json, seal_json
 from lockbridge.storage.tables import ENDPOINT, HOST, LOCK, LOCK_APP, MATCH, PROPERTY, PROPERTY_REF
+from lockbridge.storage.types import IDS
 from lockbridge.storage.vault import Vault
 
 EMAIL = "host e-mail"
@@ -261,10 +262,12 @@ def find_property(connection: Connection, host: HostId, platform: str, external_
     return None if found is None else PropertyId(found)
 
 
+_PROPERTIES = select(PROPERTY).where(PROPERTY.c.id.in_(IDS))
+
+
 def properties(connection: Connection, ids: Collection[PropertyId]) -> dict[PropertyId, PropertyRow]:
     """These properties, by id."""
-    found = connection.execute(select(PROPERTY).where(PROPERTY.c.id.in_(ids)))
-    return {PropertyId(row.id): _property(row) for row in found}
+    return {PropertyId(row.id): _property(row) for row in connection.execute(_PROPERTIES, {"_ids": list(ids)})}
 
 
 def properties_of_host(connection: Connection, host: HostId) -> list[PropertyRow]:
@@ -301,10 +304,12 @@ def _property(row: Row[Any]) -> PropertyRow:
     )
 
 
+_SETTINGS = select(HOST.c.id, HOST.c.settings).where(HOST.c.id.in_(IDS))
+
+
 def host_settings(connection: Connection, hosts: Collection[HostId]) -> dict[HostId, Mapping[str, Any]]:
     """These hosts' overrides."""
-    found = connection.execute(select(HOST.c.id, HOST.c.settings).where(HOST.c.id.in_(hosts)))
-    return {HostId(row.id): row.settings for row in found}
+    return {HostId(row.id): row.settings for row in connection.execute(_SETTINGS, {"_ids": list(hosts)})}
 
 
 def match(connection: Connection, host: HostId, property_id: PropertyId, lock: LockId) -> bool:
@@ -393,10 +398,12 @@ def rename_lock_app(connection: Connection, host: HostId, app: LockAppId, name: 
     connection.execute(update(LOCK_APP).where(LOCK_APP.c.host_id == host, LOCK_APP.c.id == app).values(name=name))
 
 
+_LOCK_APPS = select(LOCK_APP).where(LOCK_APP.c.id.in_(IDS))
+
+
 def lock_apps(connection: Connection, vault: Vault, ids: Collection[LockAppId]) -> dict[LockAppId, LockAppRow]:
     """These accounts, by id."""
-    found = connection.execute(select(LOCK_APP).where(LOCK_APP.c.id.in_(ids)))
-    return {LockAppId(row.id): _lock_app(row, vault) for row in found}
+    return {LockAppId(row.id): _lock_app(row, vault) for row in connection.execute(_LOCK_APPS, {"_ids": list(ids)})}
 
 
 def lock_apps_of_host(connection: Connection, vault: Vault, host: HostId) -> list[LockAppRow]:

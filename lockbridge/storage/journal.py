@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lockbridge.domain.ids import CodeId, HostId, LockId, StayId
@@ -122,17 +122,30 @@ def open_alarms(connection: Connection, host: HostId) -> list[AlarmRow]:
     ]
 
 
+_OPEN_OF_KIND = select(ALARM).where(ALARM.c.kind == bindparam("kind"), ALARM.c.ended_at.is_(None)).order_by(ALARM.c.id)
+
+
 def open_alarms_of(connection: Connection, kind: str) -> list[AlarmRow]:
     """What is wrong now in one way, of all hosts."""
-    wrong = select(ALARM).where(ALARM.c.kind == kind, ALARM.c.ended_at.is_(None)).order_by(ALARM.c.id)
     return [
-        AlarmRow(HostId(row.host_id), row.key, row.kind, row.facts, row.began_at) for row in connection.execute(wrong)
+        AlarmRow(HostId(row.host_id), row.key, row.kind, row.facts, row.began_at)
+        for row in connection.execute(_OPEN_OF_KIND, {"kind": kind})
     ]
 
 
 def erase_facts(connection: Connection, before: datetime) -> None:
     """Erase the details of alarms that ended before an instant (R45)."""
     connection.execute(update(ALARM).where(ALARM.c.ended_at < before).values(facts={}))
+
+
+_DONE = select(RUN.c.name).where(
+    RUN.c.name == bindparam("name"), RUN.c.scheduled_for == bindparam("scheduled_for"), RUN.c.done_at.is_not(None)
+)
+
+
+def is_done(connection: Connection, name: str, scheduled_for: datetime) -> bool:
+    """Whether a scheduled run was taken and finished: asked often, before anything is written."""
+    return connection.execute(_DONE, {"name": name, "scheduled_for": scheduled_for}).first() is not None
 
 
 def take_run(connection: Connection, name: str, scheduled_for: datetime, now: datetime) -> bool:

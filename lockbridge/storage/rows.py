@@ -13,6 +13,7 @@ from lockbridge.domain.code import CodeKind, CodeSpec, Pin, Window
 from lockbridge.domain.ids import CodeId, CodeRef, LockId, PlacementId
 from lockbridge.domain.lock import Capabilities, NameRules, PinRules, Readback, Rounding
 from lockbridge.domain.placement import Ended, Placement, PlacementState, Verb
+from lockbridge.storage.tables import PLACEMENT
 from lockbridge.storage.vault import Vault
 
 PIN = "pin"
@@ -95,6 +96,38 @@ def to_placement(row: Row[Any], vault: Vault) -> Placement:
         failures=row.failures,
         waits=row.waits,
         looks=row.looks,
+        reason=row.reason,
+        detail=row.detail,
+    )
+
+
+UNSEALED = tuple(
+    PLACEMENT.c[name]
+    for name in (
+        *("id", "code_id", "lock_id", "kind", "name", "opens_at", "closes_at", "push_at", "remove_at", "ended"),
+        *("made_at", "state", "hold_until", "failures", "reason", "detail"),
+    )
+)
+"""What lists of many stays read of a placement: nothing that would have to be unsealed."""
+
+
+def to_unsealed(row: Row[Any]) -> Placement:
+    """A row of these columns as the rules see it, without its digits."""
+    return Placement(
+        id=PlacementId(row.id),
+        code=CodeId(row.code_id),
+        lock=LockId(row.lock_id),
+        kind=CodeKind(row.kind),
+        pin=None,
+        name=row.name,
+        window=Window(row.opens_at, row.closes_at),
+        push_at=row.push_at,
+        remove_at=row.remove_at,
+        ended=Ended(row.ended) if row.ended else None,
+        made_at=row.made_at,
+        state=PlacementState(row.state),
+        hold_until=row.hold_until,
+        failures=row.failures,
         reason=row.reason,
         detail=row.detail,
     )

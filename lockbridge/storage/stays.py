@@ -14,7 +14,7 @@ from lockbridge.domain.stay import GuestIdentity, StayStatus
 from lockbridge.storage.batch import Batch
 from lockbridge.storage.rows import CONTACT, open_json, seal_json
 from lockbridge.storage.tables import PROPERTY, STAY
-from lockbridge.storage.types import UtcDateTime
+from lockbridge.storage.types import IDS, UtcDateTime
 from lockbridge.storage.vault import Vault
 
 
@@ -200,9 +200,12 @@ def withdrawn_by_first(connection: Connection, stays: Collection[StayId]) -> set
     return {StayId(row.id) for row in connection.execute(select(STAY.c.id).where(STAY.c.id.in_(stays), said))}
 
 
+_BY_ID = select(STAY).where(STAY.c.id.in_(IDS))
+
+
 def by_ids(connection: Connection, vault: Vault, ids: Collection[StayId]) -> dict[StayId, StayRow]:
     """These stays, by id."""
-    return {StayId(row.id): to_stay(row, vault) for row in connection.execute(select(STAY).where(STAY.c.id.in_(ids)))}
+    return {StayId(row.id): to_stay(row, vault) for row in connection.execute(_BY_ID, {"_ids": list(ids)})}
 
 
 def of_host(

@@ -16,8 +16,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from lockbridge.domain.ids import CodeId, HostId, LockAppId, LockId, PropertyId, SourceId, StayId
 from lockbridge.domain.placement import Placement, PlacementState
 from lockbridge.domain.stay import StayStatus
-from lockbridge.storage.codes import UNSEALED, to_unsealed
 from lockbridge.storage.journal import AlarmRow
+from lockbridge.storage.rows import UNSEALED, to_unsealed
 from lockbridge.storage.tables import ALARM, CODE, LOCK, LOCK_APP, MATCH, PLACEMENT, PROPERTY, SOURCE, STAY
 
 

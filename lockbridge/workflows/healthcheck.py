@@ -79,7 +79,7 @@ async def daily_if_due(tools: Tools, now: datetime) -> Report | None:
     """
     await end_settled(tools, now)
     slot = healthcheck_slot(now)
-    if not await transact(tools, lambda c: _take(c, slot, now)):
+    if await tools.database.ask(journal.is_done, RUN, slot) or not await transact(tools, lambda c: _take(c, slot, now)):
         return None
     report = await check_all(tools, now)
     await transact(tools, lambda c: _finish(c, slot, report, now))

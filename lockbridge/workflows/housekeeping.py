@@ -32,6 +32,8 @@ async def keep_house(tools: Tools, now: datetime) -> None:
 
 async def _once_a_day(tools: Tools, name: str, work: Callable[[], Awaitable[object]], now: datetime) -> None:
     slot = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if await tools.database.ask(journal.is_done, name, slot):
+        return
     if not await transact(tools, lambda c: journal.take_run(c, name, slot, now)):
         return
     await work()
