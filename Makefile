@@ -8,6 +8,9 @@ BIN := .venv/bin
 READY := .venv/.installed
 UV := $(BIN)/uv
 
+# Tests and benchmarks start some hundred processes: without bytecode each of them would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The lower bound for the branch coverage of the two rooms that hold the rules and the order of steps.
 COVERED := lockbridge/domain/*,lockbridge/workflows/*
 COVERAGE := 95

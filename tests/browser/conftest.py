@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from pytest_asyncio import fixture as async_fixture
+from pytest_asyncio import is_async_test
 
 from lockbridge.domain.people import Role
 from lockbridge.storage import people
@@ -24,10 +26,11 @@ from tests.browser import chromium
 from tests.web.conftest import served_at
 from tests.workflows.engine import Engine
 
+HERE = Path(__file__).parent
 PASSWORD = "a door for everyone"
 PHONE, DESKTOP = (360, 740), (1280, 900)
 PICTURES = "LOCKBRIDGE_SCREENSHOTS"
-"""Names the folder that screenshots are written to; without it they go to the test's own folder."""
+"""Names the folder that screenshots are written to; without it none are taken."""
 COVER = """() => {
   const style = document.createElement("style");
   style.textContent = "input[readonly], .once code { filter: blur(6px); }";
@@ -51,7 +54,15 @@ def chromium_path() -> str:
     return found
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs before the browser shares its event loop: it is started once, which takes a second."""
+    shared_loop = pytest.mark.asyncio(loop_scope="session")
+    for item in items:
+        if item.path.parent == HERE and is_async_test(item):
+            item.add_marker(shared_loop, append=False)
+
+
+@async_fixture(scope="session", loop_scope="session")
 async def browser(chromium_path: str) -> AsyncIterator[Browser]:
     """A browser without a window."""
     async with async_playwright() as playwright:
@@ -66,7 +77,7 @@ class Window:
 
     page: Page
     url: str
-    pictures: Path
+    pictures: Path | None
     complaints: list[str]
 
     async def open(self, path: str) -> None:
@@ -74,9 +85,9 @@ class Window:
         await self.page.goto(self.url + path)
 
     async def look(self, name: str, *, picture: bool = True) -> None:
-        """Look at the screen as it is: a picture, no serious barrier (axe-core), nothing wider than the window.
+        """Look at the screen as it is: no serious barrier (axe-core), nothing wider than the window.
 
-        Secrets that a page shows once are covered in the picture.
+        Where pictures are wanted, one is kept; secrets that a page shows once are covered in it.
         """
         if picture:
             await self.picture(name)
@@ -85,7 +96,12 @@ class Window:
         assert self.complaints == [], name
 
     async def picture(self, name: str) -> None:
-        """Keep a picture of the whole page: as WebP, a third of what PNG takes, which Playwright does not write."""
+        """Keep a picture of the whole page, if any are wanted.
+
+        As WebP, a third of what PNG takes, which Playwright does not write.
+        """
+        if self.pictures is None:
+            return
         await self.page.evaluate(COVER)
         chrome = await self.page.context.new_cdp_session(self.page)
         size = (await chrome.send("Page.getLayoutMetrics"))["cssContentSize"]
@@ -130,7 +146,7 @@ class Office:
     engine: Engine
     url: str
     browser: Browser
-    pictures: Path
+    pictures: Path | None
     stack: AsyncExitStack
     web: Any
 
@@ -166,7 +182,7 @@ class Office:
 NAMES = {Role.OWNER: "Ana Host", Role.MANAGER: "Max Manager", Role.STAFF: "Cleo Cleaner", Role.SUPPORT: "Sam Support"}
 
 
-async def window(context: BrowserContext, url: str, pictures: Path) -> Window:
+async def window(context: BrowserContext, url: str, pictures: Path | None) -> Window:
     """A new window that notes what the browser complains about."""
     page, complaints = await context.new_page(), []
     page.set_default_timeout(PATIENCE)
@@ -203,9 +219,11 @@ async def opened(
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Where screenshots go."""
-    folder = Path(os.environ.get(PICTURES) or tmp_path)
+def pictures() -> Path | None:
+    """Where screenshots go, if anybody wants them: to take one costs as much as half the looking."""
+    if not os.environ.get(PICTURES):
+        return None
+    folder = Path(os.environ[PICTURES])
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -213,9 +231,9 @@ def pictures(tmp_path: Path) -> Path:
 OpenOffice = Callable[..., Awaitable[Office]]
 
 
-@pytest.fixture
+@async_fixture(loop_scope="session")
 async def office(
-    browser: Browser, pictures: Path, open_database: Callable[..., Database], sqlite_url: str
+    browser: Browser, pictures: Path | None, open_database: Callable[..., Database], sqlite_url: str
 ) -> AsyncIterator[OpenOffice]:
     """Opens a host's console: ``await office({"Front door": "standard"}, …)``."""
     async with AsyncExitStack() as stack:

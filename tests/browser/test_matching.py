@@ -1,12 +1,12 @@
 """Matching with the mouse, and without scripts: each time a preview first, and then the code on the lock."""
 
-import pytest
+from pytest_asyncio import fixture as async_fixture
 
 from tests.browser.conftest import PHONE
 from tests.workflows.engine import DAY, MINUTE, OPENS
 
 
-@pytest.fixture
+@async_fixture(loop_scope="session")
 async def house(office):
     """A stay from tomorrow on; a side entrance that opens nothing yet."""
     at = await office({"Front door": "standard"}, at=OPENS - DAY)
