@@ -73,7 +73,6 @@ def _times(ground: Ground, kind: str, rows: int) -> dict[str, float]:
                 lambda: codes.unset_before(connection, NOW + HORIZON, NOW, FIRST, 1_000), times=25
             ),
         }
-        connection.rollback()
     times["claim and commit 500"] = median_ms(lambda: _claim(database), times=15, between=lambda: _give_back(database))
     if rows > 10_000:
         times |= _scans(database, url)

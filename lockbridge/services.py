@@ -38,7 +38,7 @@ class Services:
     log: FilteringBoundLogger
     clock: Clock
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the process is told to stop: what is under way is finished, nothing more is begun."""
+    """Set when its worker stops: what is under way is finished, no more locks are taken in hand."""
 
     async def close(self) -> None:
         """Write what waits to be written and let go of everything."""

@@ -1,7 +1,9 @@
 """A real PostgreSQL server that the tests start, and the databases on it.
 
 A database that a test has left is emptied and given to the next test together with the connections to it: to make one
-takes 40 ms, and the sessions of a new one know no plan of any question yet.
+takes 40 ms, and the sessions of a new one know no plan of any question yet. One whose tables were changed is dropped.
+A test that changes the settings of a session does so with SET LOCAL, or asks for a session of its own by a URL of its
+own; on these databases ``Database.dispose`` closes nothing.
 """
 
 import atexit
@@ -23,16 +25,18 @@ Engines = tuple[sqlalchemy.Engine, sqlalchemy.Engine]
 
 TEMPLATE = "template_lockbridge"
 LEFT_ALONE = 8
-"""So many databases that are still in use wait before the oldest of them is dropped."""
+"""So many databases that were left and are not handed on wait before the oldest of them is dropped."""
 FINGERPRINT = """
-SELECT concat_ws(' ', (SELECT count(*) FROM pg_constraint),
+SELECT concat_ws(' ', (SELECT count(*) FROM pg_constraint), (SELECT count(*) FROM pg_trigger),
+  (SELECT count(*) FROM pg_proc),
   (SELECT concat_ws(' ', count(*), max(xmin::text::bigint)) FROM pg_class WHERE oid >= 16384),
   (SELECT concat_ws(' ', count(*), max(xmin::text::bigint)) FROM pg_attribute WHERE attrelid >= 16384))
 """
 """Tells apart databases whose tables are not the same any more."""
 MAKE_NEW = """
 CREATE FUNCTION make_new() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$ BEGIN
-  UPDATE alembic_version SET version_num = '{revision}';
+  DELETE FROM alembic_version;
+  INSERT INTO alembic_version VALUES ('{revision}');
   {deletes}
   PERFORM setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences WHERE last_value IS NOT NULL;
 END $$

@@ -217,8 +217,8 @@ def claim_locks(
     A leased lock becomes due again by itself when its lease ends, so a process that dies loses nothing.
     """
     terms: dict[str, Any] = {"_now": now, "_until": until, "_lease": lease}
-    claim, chosen = (_CLAIM_DUE, {"_limit": limit}) if only is None else (_CLAIM_THESE, {"_ids": list(only)})
-    return [LockId(row.id) for row in connection.execute(claim, terms | chosen)]
+    claim, which = (_CLAIM_DUE, {"_limit": limit}) if only is None else (_CLAIM_THESE, {"_ids": list(only)})
+    return [LockId(row.id) for row in connection.execute(claim, terms | which)]
 
 
 _LEASED = select(LOCK).where(LOCK.c.id.in_(IDS), LOCK.c.lease == bindparam("_lease"))

@@ -19,7 +19,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 IDS: BindParameter[Any] = bindparam("_ids", expanding=True)
-"""Any number of ids, in a question that is built once: building one takes SQLAlchemy as long as asking it."""
+"""Any number of ids, given as ``{"_ids": [...]}`` to a question that is built once.
+
+Building one takes SQLAlchemy as long as asking it.
+"""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -103,8 +103,10 @@ async def test_a_result_is_told_only_after_it_can_be_read_by_others(database, co
 
 async def test_writes_that_wait_together_share_one_call_and_one_commit(database, open_commit, words):
     step, commits = Adding(words), []
-    sqlalchemy.event.listen(database._writer, "commit", commits.append)
+    counted = commits.append
+    sqlalchemy.event.listen(database._writer, "commit", counted)
     outcomes = await gathered(open_commit(database), [(step, f"{n}") for n in range(100)])
+    sqlalchemy.event.remove(database._writer, "commit", counted)
     assert outcomes == [f"{n}" for n in range(100)]
     assert step.calls == [[f"{n}" for n in range(100)]]
     assert len(commits) == 2  # the gate's, and theirs

@@ -164,11 +164,12 @@ def test_options_in_the_url_are_kept(postgres_url, open_database):
         assert connection.scalar(text("SHOW work_mem")) == "5MB"
 
 
-def test_postgresql_plans_a_question_once_that_is_asked_often(postgres_database):
+def test_postgresql_plans_a_question_once_that_is_asked_often(postgres_url, open_database):
+    database = open_database(f"{postgres_url}&options=-c%20work_mem%3D5MB")  # with a session that knows no plan yet
     for _ in range(8):
-        with postgres_database.read() as connection:
+        with database.read() as connection:
             connection.execute(text("SELECT 'often'"))
-    with postgres_database.read() as connection:
+    with database.read() as connection:
         prepared = connection.execute(text("SELECT statement FROM pg_prepared_statements")).scalars().all()
     assert prepared == ["SELECT 'often'"]
 

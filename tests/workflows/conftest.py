@@ -29,7 +29,7 @@ async def start(database_url: str, open_database: Callable[..., Database]) -> As
 
 @pytest.fixture
 async def crowd(open_database: Callable[..., Database]) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
-    """An engine and more processes beside it, each with connections and threads of its own.
+    """An engine and more processes beside it, each with sessions and threads of its own.
 
     ``engine, processes = await crowd(url, 3, {"front": "standard"}, …)``
     """
