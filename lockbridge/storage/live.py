@@ -1,6 +1,7 @@
 """A cheap question, asked often: whether anything of a host has changed that a page may show."""
 
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, ScalarSelect, Table, case, cast, func, select
@@ -21,6 +22,11 @@ def mark(connection: Connection, host: HostId) -> Mark:
     counted = [*_alarms(host), *_locks(host), _refused(LOCK_APP, host), _refused(SOURCE, host), _read(host)]
     row = connection.execute(select(*latest, *counted)).one()
     return tuple(_number(value) for value in row)
+
+
+def token(seen: Mark) -> str:
+    """A mark as a browser keeps it."""
+    return blake2b(repr(seen).encode(), digest_size=8).hexdigest()
 
 
 def _number(value: Any) -> int:

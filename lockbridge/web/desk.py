@@ -18,6 +18,7 @@ from lockbridge.services import Services
 from lockbridge.storage import audit, hosts, people
 from lockbridge.storage.audit import Deed
 from lockbridge.storage.hosts import HostRow
+from lockbridge.storage.live import Mark, mark, token
 from lockbridge.storage.people import PersonRow, SignInRow
 from lockbridge.storage.vault import VaultError
 from lockbridge.web.background import Background
@@ -167,6 +168,8 @@ class Desk(Person):
     role: Role
     others: bool
     """Whether they may enter other hosts, too."""
+    mark: Mark
+    """How things stood at the host before the page looked at anything."""
 
     @property
     def host(self) -> HostId:
@@ -177,6 +180,11 @@ class Desk(Person):
     def base(self) -> str:
         """Where the host's pages are."""
         return f"/console/{self.host}"
+
+    @property
+    def stream(self) -> str:
+        """Where a page hears of changes: of those, too, that came while it was made and before it listened."""
+        return f"{self.base}/live?since={token(self.mark)}"
 
     @property
     def who(self) -> str:
@@ -272,6 +280,7 @@ def _entered(connection: Connection, person: Person, host: HostId) -> Desk:
         row,
         role,
         others,
+        mark(connection, host),
     )
 
 

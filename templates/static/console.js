@@ -59,11 +59,14 @@
   // Fresh content: elements with an id and data-live are exchanged when the server says that something happened.
   const busy = () => document.activeElement && document.activeElement.closest("[data-live]")
     && document.activeElement.matches("input, select, textarea");
+  let asked = 0;
   const refresh = async () => {
     if (busy() || document.hidden) return;
+    const mine = ++asked;
     const answer = await fetch(location.href, { headers: { "x-live": "1" } });
     if (!answer.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (mine !== asked) return;  // a later question is under way: its answer is the newer one, whichever comes first
     localise(fresh);
     for (const old of all("[data-live][id]")) {
       const now = fresh.getElementById(old.id);

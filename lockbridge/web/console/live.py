@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -13,7 +12,6 @@ from lockbridge.domain.ids import HostId
 from lockbridge.services import Services
 from lockbridge.storage import live as marks
 from lockbridge.storage.database import StorageUnavailable
-from lockbridge.storage.live import Mark
 from lockbridge.web.desk import Seeing
 from lockbridge.web.streaming import Event, stream
 from lockbridge.workflows import sign_in
@@ -35,11 +33,6 @@ CHANGED = "changed"
 async def glance() -> None:
     """The pause between two looks."""
     await asyncio.sleep(GLANCE_SECONDS)
-
-
-def token(mark: Mark) -> str:
-    """A mark as a browser keeps it."""
-    return blake2b(repr(mark).encode(), digest_size=8).hexdigest()
 
 
 @dataclass
@@ -104,7 +97,7 @@ class Live:
 
     async def _look(self, host: HostId) -> str | None:
         with suppress(StorageUnavailable):
-            return token(await self.services.database.ask(marks.mark, host))
+            return marks.token(await self.services.database.ask(marks.mark, host))
         return None
 
 

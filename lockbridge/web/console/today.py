@@ -6,9 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from lockbridge.storage import live as marks
 from lockbridge.web.background import Progress
-from lockbridge.web.console.live import token
 from lockbridge.web.desk import Resyncing, Seeing
 from lockbridge.workflows import healthcheck, start, today
 
@@ -18,10 +16,9 @@ router = APIRouter()
 @router.get("")
 async def show(desk: Seeing) -> Response:
     """The first page of a host."""
-    mark = await desk.services.database.ask(marks.mark, desk.host)
     view = await desk.services.database.ask(today.view, desk.services, desk.host, desk.now)
     steps = await desk.services.database.ask(start.open_steps, desk.host)
-    shown = {"part": "", "view": view, "mark": token(mark), "open_steps": steps}
+    shown = {"part": "", "view": view, "open_steps": steps}
     return desk.page("console/today/today.html", shown)
 
 

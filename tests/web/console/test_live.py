@@ -1,14 +1,16 @@
 """Open pages are told when something of their host has changed, and only then."""
 
 import asyncio
+import re
 
 import httpx
 import pytest
 
 from lockbridge.storage import live as marks
 from lockbridge.storage import locks, people
+from lockbridge.storage.live import token
 from lockbridge.web.console import live
-from lockbridge.web.console.live import Live, token
+from lockbridge.web.console.live import Live
 from lockbridge.web.server import STOPPING
 from lockbridge.workflows import connect, sign_in
 from tests.web.console.conftest import URL
@@ -81,6 +83,18 @@ async def test_what_changed_while_the_browser_was_away_is_told_when_it_comes_bac
     events = watched.changes(engine.host, known, session(any_console))
     first = await heard(events)
     assert (first.name, first.id) == ("changed", token(engine.ask(marks.mark, engine.host)))
+    await events.aclose()
+
+
+@pytest.mark.parametrize("page", ["", "/stays", "/locks", "/lock-apps", "/sources", "/start", "/messages", "/activity"])
+async def test_what_changed_between_a_page_and_its_listening_is_told_at_once(console, page):
+    engine, client = console.engine, console.owner.client
+    shown = await client.get(f"/console/{engine.host}{page}")
+    (stream,) = re.findall(r'data-stream="([^"]+)"', shown.text)
+    await engine.book()
+    known = httpx.URL(stream).params["since"]
+    events = Live(engine.services).changes(engine.host, known, session(console))
+    assert (await heard(events)).name == "changed"
     await events.aclose()
 
 
